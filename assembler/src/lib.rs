@@ -1,0 +1,1 @@
+//! FeNN assembly text to program image, and back.

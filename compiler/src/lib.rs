@@ -1,0 +1,1 @@
+//! Trained spiking network to FeNN program image.

@@ -1,0 +1,2 @@
+//! Writes the files that are read off the table.
+fn main() {}

@@ -1,0 +1,1 @@
+//! What the FeNN machine is: one table of instructions, CSRs and memories, and all that is read off it.

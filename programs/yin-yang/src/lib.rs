@@ -1,0 +1,1 @@
+//! The Yin-Yang classification task: data set, trainer, and the trained network.

@@ -1,0 +1,1 @@
+//! Second witnesses: independent references, and the figures the project promises.
