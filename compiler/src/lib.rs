@@ -1,1 +1,7 @@
 //! Trained spiking network to FeNN program image.
+
+#![forbid(unsafe_code)]
+
+pub mod equation;
+pub mod kernel;
+pub mod nir;

@@ -1,1 +1,6 @@
-//! What the FeNN machine is: one table of instructions, CSRs and memories, and all that is read off it.
+//! What the FeNN machine is.
+
+#![forbid(unsafe_code)]
+
+pub mod fixed;
+pub mod lane;

@@ -1,0 +1,1 @@
+//! The neuron-equation language.
