@@ -1,6 +1,23 @@
 //! What the FeNN machine is.
+//!
+//! Everything the other crates know of the machine is read off here: the table of instructions ([`spec`]), the CSRs
+//! ([`csr`]), the memories ([`memory`]), lane arithmetic ([`lane`]) and number formats ([`fixed`]). With the feature
+//! `image` also what the tools exchange: the program image and its manifest.
+//!
+//! Invariant: this crate knows no other of the project, and holds no machine state. What an instruction does is the
+//! simulator's subject; this crate states it in words, for the manual.
 
 #![forbid(unsafe_code)]
 
+pub mod csr;
 pub mod fixed;
+#[cfg(feature = "image")]
+pub mod image;
 pub mod lane;
+pub mod layout;
+pub mod memory;
+pub mod operand;
+pub mod spec;
+pub mod text;
+
+pub use spec::{Class, Extension, Inst, Op, Role, SPECS, Spec};
