@@ -1,7 +1,18 @@
 //! Trained spiking network to FeNN program image.
+//!
+//! Data flows one way: a front end ([`nir`] files through [`import`], or equations and a TOML description) makes a
+//! [`network::Network`]; [`verify`] proves it well-formed; the back end places its arrays, lowers it to instructions
+//! on virtual registers, allocates real ones, and writes an image.
+//!
+//! Invariant: the compiler knows the machine through `fenn-isa` only. It never runs a simulator of the machine;
+//! [`interpret`] executes networks, not instructions.
 
 #![forbid(unsafe_code)]
 
 pub mod equation;
+pub mod import;
+pub mod interpret;
 pub mod kernel;
+pub mod network;
 pub mod nir;
+pub mod verify;

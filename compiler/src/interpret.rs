@@ -1,0 +1,1 @@
+//! Execution of networks in fixed point.
