@@ -43,7 +43,9 @@ pub fn print_operand(kind: OperandKind, value: i64) -> String {
         OperandKind::VReg => format!("v{value}"),
         OperandKind::Branch | OperandKind::Jump => format!(".{value:+}"),
         OperandKind::Imm20 => format!("{value:#x}"),
-        OperandKind::Csr => csr::by_address(value as u16).map_or_else(|| format!("{value:#x}"), |row| row.name.to_owned()),
+        OperandKind::Csr => {
+            csr::by_address(value as u16).map_or_else(|| format!("{value:#x}"), |row| row.name.to_owned())
+        }
         OperandKind::FenceSet if value == 0 => "0".to_owned(),
         OperandKind::FenceSet => {
             "iorw".chars().enumerate().filter(|(i, _)| value >> (3 - i) & 1 == 1).map(|(_, c)| c).collect()
@@ -199,7 +201,8 @@ pub fn parse(text: &str) -> Result<Inst, TextError> {
             }
         }
     }
-    if !text[at..].trim().is_empty() {
+    at += text[at..].len() - text[at..].trim_start().len();
+    if at < text.len() {
         return Err(TextError::Expected { at, what: "the end of the instruction".to_owned() });
     }
     let word = spec.assemble(&values).map_err(|index| {

@@ -262,9 +262,9 @@ impl Manifest {
                 return Err(wrong(&output.name, "spikes are counted, and nothing else is"));
             }
         }
-        self.recordings.iter().try_for_each(|recording| {
-            recording.data.check(&recording.name, recording.neurons, config)
-        })
+        self.recordings
+            .iter()
+            .try_for_each(|recording| recording.data.check(&recording.name, recording.neurons, config))
     }
 }
 
