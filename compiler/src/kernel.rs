@@ -159,6 +159,22 @@ pub enum Expr {
     },
 }
 
+impl Expr {
+    fn draws(&self) -> bool {
+        match self {
+            Self::Constant(_) | Self::Variable(_) | Self::Parameter(_) | Self::Local(_) => false,
+            Self::Random => true,
+            Self::Binary { left, right, .. } => left.draws() || right.draws(),
+            Self::Multiply { left, right, rounding, .. } => {
+                *rounding == Rounding::Stochastic || left.draws() || right.draws()
+            }
+            Self::ShiftLeft { value, .. } => value.draws(),
+            Self::ShiftRight { value, rounding, .. } => *rounding == Rounding::Stochastic || value.draws(),
+            Self::Select { condition, then, otherwise } => condition.draws() || then.draws() || otherwise.draws(),
+        }
+    }
+}
+
 /// An operation on two lane values of one format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BinaryOp {
@@ -194,6 +210,16 @@ pub enum Cond {
     Not(Box<Cond>),
 }
 
+impl Cond {
+    fn draws(&self) -> bool {
+        match self {
+            Self::Compare { left, right, .. } => left.draws() || right.draws(),
+            Self::And(a, b) | Self::Or(a, b) => a.draws() || b.draws(),
+            Self::Not(a) => a.draws(),
+        }
+    }
+}
+
 /// A signed comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the names say it")]
@@ -217,6 +243,18 @@ impl fmt::Display for Kernel {
 }
 
 impl Kernel {
+    /// Whether it draws random numbers.
+    pub fn draws(&self) -> bool {
+        fn block(stmts: &[Stmt]) -> bool {
+            stmts.iter().any(|stmt| match stmt {
+                Stmt::Assign { value, .. } => value.draws(),
+                Stmt::If { condition, then, otherwise } => condition.draws() || block(then) || block(otherwise),
+                Stmt::Emit(_) => false,
+            })
+        }
+        block(&self.body)
+    }
+
     fn write_block(&self, f: &mut fmt::Formatter<'_>, block: &[Stmt], depth: usize) -> fmt::Result {
         let pad = "    ".repeat(depth);
         for stmt in block {

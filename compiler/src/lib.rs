@@ -9,10 +9,16 @@
 
 #![forbid(unsafe_code)]
 
+pub mod backend;
 pub mod equation;
 pub mod import;
 pub mod interpret;
+pub mod ir;
 pub mod kernel;
+pub mod lower;
 pub mod network;
 pub mod nir;
+pub mod place;
+pub mod regalloc;
+pub mod seed;
 pub mod verify;

@@ -1,0 +1,273 @@
+//! The back end: a network to a program image.
+//!
+//! Contract: verify, place, lower, allocate registers (checked afresh), link, and describe the result in a manifest. The
+//! same network and options give the same bytes.
+//!
+//! Not here: where networks come from, and files.
+
+use std::collections::BTreeMap;
+
+use fenn_isa::code::{LinkError, link};
+use fenn_isa::image::manifest::{
+    Data, EntryPoint, Input, Manifest, Output, Population, Readout, Recording, SpikeArray, VERSION, ValueArray, Variable,
+};
+use fenn_isa::image::{Image, ImageError, Segment, Symbol, SymbolKind};
+use fenn_isa::memory::{MachineConfig, Space, VECTOR_BYTES};
+use serde::Serialize;
+
+use crate::ir::Code;
+use crate::lower::{INIT, RUN, lower};
+use crate::network::{Network, Quantity};
+use crate::place::{Array, DoesNotFit, Placement, Spikes, place, row_bytes};
+use crate::regalloc::{AllocationError, allocate};
+use crate::verify::{VerifyError, verify};
+
+/// What a program is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Options {
+    /// The machine.
+    pub config: MachineConfig,
+    /// End a run by setting a word in scalar memory and spinning, as a board's host expects, rather than by `ecall`.
+    pub ready_flag: bool,
+}
+
+/// A program, and how it came out.
+#[derive(Debug, Clone)]
+pub struct Compiled {
+    /// The program.
+    pub image: Image,
+    /// Memory and code.
+    pub report: Report,
+    /// The machine code before register allocation, as text.
+    pub listing: String,
+}
+
+/// Memory use and code size.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// Every array, in the order of placement.
+    pub arrays: Vec<Array>,
+    /// Bytes used and bytes there are, of each memory that is used.
+    pub memories: Vec<MemoryUse>,
+    /// Instructions in the program.
+    pub instructions: usize,
+    /// Instructions of each part of the program, in order.
+    pub parts: Vec<Part>,
+    /// Scalar and vector values kept in memory for want of registers.
+    pub spilled: [u32; 2],
+}
+
+/// How much of a memory is used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MemoryUse {
+    /// Its name.
+    pub memory: String,
+    /// Bytes used.
+    pub used: u64,
+    /// Bytes there are.
+    pub available: u64,
+}
+
+/// A named stretch of code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Part {
+    /// Its symbol.
+    pub name: String,
+    /// Its instructions.
+    pub instructions: usize,
+}
+
+/// Why a network has no program.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileError {
+    /// It contradicts itself.
+    #[error("the network is not well-formed: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Network(Vec<VerifyError>),
+    /// A memory is too small.
+    #[error(transparent)]
+    DoesNotFit(#[from] DoesNotFit),
+    /// Its code does not fit into instruction memory.
+    #[error("the program has {needed} instructions, and instruction memory holds {available}; use a machine with more")]
+    TooMuchCode {
+        /// What it has.
+        needed: usize,
+        /// What fits.
+        available: u32,
+    },
+    /// Its neuron programs are too complex.
+    #[error(transparent)]
+    Registers(#[from] AllocationError),
+    /// A jump is too far, or the compiler has a bug.
+    #[error("the program cannot be linked: {0}")]
+    Link(#[from] LinkError),
+    /// The result is not a well-formed image, which is a bug in the compiler.
+    #[error("the program image is wrong, which is a bug in the compiler: {0}")]
+    Image(#[from] ImageError),
+}
+
+/// Compiles `network`.
+///
+/// # Errors
+/// See [`CompileError`].
+pub fn compile(network: &Network, options: &Options) -> Result<Compiled, CompileError> {
+    verify(network).map_err(CompileError::Network)?;
+    let placement = place(network, &options.config, options.ready_flag)?;
+    let code = lower(network, &placement);
+    let allocation = allocate(&code)?;
+    let linked = link(&allocation.items(), 0)?;
+    let available = options.config.instruction_bytes / 4;
+    if linked.words.len() > available as usize {
+        return Err(CompileError::TooMuchCode { needed: linked.words.len(), available });
+    }
+    let symbols = symbols(&code, &linked.labels, &placement, linked.words.len());
+    let text = linked.words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    let mut image = Image {
+        config: options.config,
+        entry: 0,
+        ready_flag: placement.ready_flag,
+        segments: [vec![Segment::new(Space::Instruction, 0, text)], placement.segments.clone()].concat(),
+        symbols,
+        manifest: None,
+    };
+    image.manifest = Some(manifest(network, &placement, &image));
+    image.sort();
+    image.check()?;
+    let report = report(&image, &placement, &options.config, linked.words.len(), allocation.spilled);
+    Ok(Compiled { image, report, listing: code.to_string() })
+}
+
+/// Named labels, each reaching to the next one, and the arrays.
+fn symbols(code: &Code, labels: &[Option<u32>], placement: &Placement, words: usize) -> Vec<Symbol> {
+    let named = code.names.iter().zip(labels).filter_map(|(name, address)| Some((name.clone()?, (*address)?)));
+    let mut named: Vec<(String, u32)> = named.collect();
+    named.sort_by_key(|(_, address)| *address);
+    let ends: Vec<u32> = named.iter().skip(1).map(|(_, address)| *address).chain([4 * words as u32]).collect();
+    let code = named.into_iter().zip(ends).map(|((name, address), end)| Symbol {
+        name,
+        space: Space::Instruction,
+        address,
+        size: end - address,
+        kind: SymbolKind::Function,
+        global: true,
+    });
+    let arrays = placement.arrays.iter().map(|array| Symbol {
+        name: array.name.replace(' ', "_"),
+        space: array.space,
+        address: array.address,
+        size: array.bytes as u32,
+        kind: SymbolKind::Object,
+        global: false,
+    });
+    code.chain(arrays).collect()
+}
+
+fn manifest(network: &Network, placement: &Placement, image: &Image) -> Manifest {
+    let entry = |name: &str| image.symbol(name).map(|symbol| EntryPoint { name: name.to_owned(), address: symbol.address });
+    let inputs = network.inputs.iter().zip(&placement.inputs).map(|(input, spikes)| Input {
+        name: input.name.clone(),
+        neurons: input.size,
+        encoding: input.encoding.clone(),
+        spikes: SpikeArray { address: spikes.address, words: spikes.words, steps: spikes.slots },
+    });
+    let outputs = network.outputs.iter().map(|output| {
+        let population = &network.populations[output.population];
+        let last = output.readout == Readout::Last;
+        Output {
+            name: population.name.clone(),
+            neurons: population.size,
+            data: data(network, placement, output.population, output.quantity, last),
+            readout: output.readout,
+        }
+    });
+    let recordings = network.recordings.iter().map(|recording| {
+        let population = &network.populations[recording.population];
+        let kernel = &population.kernel;
+        Recording {
+            population: population.name.clone(),
+            name: match recording.quantity {
+                Quantity::Variable(index) => kernel.variables[index].name.clone(),
+                Quantity::Event(index) => kernel.events[index].clone(),
+            },
+            neurons: population.size,
+            data: data(network, placement, recording.population, recording.quantity, false),
+        }
+    });
+    let populations = network.populations.iter().map(|population| Population {
+        name: population.name.clone(),
+        neurons: population.size,
+        variables: population
+            .kernel
+            .variables
+            .iter()
+            .map(|slot| Variable { name: slot.name.clone(), format: slot.ty.format })
+            .collect(),
+    });
+    Manifest {
+        version: VERSION,
+        name: network.name.clone(),
+        generator: concat!("fenn-cc ", env!("CARGO_PKG_VERSION")).to_owned(),
+        time_step_ms: network.time_step_ms,
+        steps: network.steps,
+        state: network.state,
+        seed: placement.seeds.map(|_| network.seed),
+        entry_points: [INIT, RUN].into_iter().filter_map(entry).collect(),
+        inputs: inputs.collect(),
+        outputs: outputs.collect(),
+        recordings: recordings.collect(),
+        populations: populations.collect(),
+    }
+}
+
+/// Where a quantity is: its state at the end (`last`), or every step's.
+fn data(network: &Network, placement: &Placement, population: usize, quantity: Quantity, last: bool) -> Data {
+    let place = &placement.populations[population];
+    let whole = row_bytes(network.populations[population].size) as u32;
+    match quantity {
+        Quantity::Event(event) => {
+            let Spikes { address, words, .. } = place.events[event];
+            // The first slot holds the spikes before the run.
+            Data::Spikes(SpikeArray { address: address + 4 * words, words, steps: network.steps })
+        }
+        Quantity::Variable(variable) => {
+            let format = network.populations[population].kernel.variables[variable].ty.format;
+            Data::Values(match place.records[variable].filter(|_| !last) {
+                Some(address) => {
+                    ValueArray { address, stride: VECTOR_BYTES, steps: network.steps, step_stride: whole, format }
+                }
+                None => {
+                    let vectors = place.variables[variable];
+                    ValueArray { address: vectors.address, stride: vectors.stride, steps: 1, step_stride: 0, format }
+                }
+            })
+        }
+    }
+}
+
+fn report(
+    image: &Image,
+    placement: &Placement,
+    config: &MachineConfig,
+    instructions: usize,
+    spilled: [u32; 2],
+) -> Report {
+    let mut used: BTreeMap<Space, u64> = BTreeMap::from([(Space::Instruction, 4 * instructions as u64)]);
+    for array in &placement.arrays {
+        let end = u64::from(array.address) + array.bytes;
+        let so_far = used.entry(array.space).or_default();
+        *so_far = end.max(*so_far);
+    }
+    let memories = used.into_iter().map(|(space, used)| MemoryUse {
+        memory: space.to_string(),
+        used,
+        available: config.bytes(space).into(),
+    });
+    let parts = image.symbols.iter().filter(|symbol| symbol.space == Space::Instruction);
+    let parts = parts.map(|symbol| Part { name: symbol.name.clone(), instructions: symbol.size as usize / 4 });
+    Report {
+        arrays: placement.arrays.clone(),
+        memories: memories.collect(),
+        instructions,
+        parts: parts.collect(),
+        spilled,
+    }
+}

@@ -1,0 +1,270 @@
+//! Register allocation: virtual registers to real ones, by linear scan over live intervals.
+//!
+//! Contract: the result computes what the input computes, on `x1`–`x31` and `v0`–`v31`, using the spill area where those
+//! do not suffice; [`checker`] proves that afresh for every program, by other means. Deterministic.
+//!
+//! Intervals are hulls: from the first to the last place where a register's value is wanted, loops included. When
+//! registers run out, the value with the least use (weighted by loop depth) of those that compete goes to memory; constants
+//! are computed again instead. This repeats until everything fits.
+//!
+//! Not here: the order of instructions, and coalescing (lowering avoids copies).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fenn_isa::code::{Condition, Item as LinkItem, Label};
+use fenn_isa::memory::VECTOR_BYTES;
+use fenn_isa::operand::XReg;
+use fenn_isa::{Inst as RealInst, Op, Role};
+
+use crate::ir::{Arg, Code, File, Inst, Item, Origin, Reg};
+
+pub mod checker;
+mod liveness;
+
+/// Bytes kept for spilled scalar registers at address 0 of scalar memory.
+pub const SCALAR_SPILL_BYTES: u32 = 512;
+/// Bytes kept for spilled vector registers at address 0 of vector memory: all that an immediate reaches from `x0`.
+pub const VECTOR_SPILL_BYTES: u32 = 2048;
+
+/// How often spilling is tried before a program is called too complex.
+const MAX_ROUNDS: usize = 24;
+
+/// A program on real registers.
+#[derive(Debug, Clone)]
+pub struct Allocation {
+    /// The program with the allocator's own instructions, on virtual registers.
+    pub code: Code,
+    /// The real register of each virtual one.
+    pub registers: BTreeMap<Reg, u8>,
+    /// Values kept in memory for want of registers: scalar, vector.
+    pub spilled: [u32; 2],
+}
+
+/// Why no registers could be found.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AllocationError {
+    /// More values than registers and spill slots.
+    #[error("the neuron program needs more intermediate values than the machine can hold; split it into smaller parts")]
+    TooComplex,
+    /// The checker found that a value would be lost: a bug of the compiler.
+    #[error("register allocation is wrong, which is a bug in the compiler: {0}")]
+    Wrong(#[from] checker::Mismatch),
+}
+
+/// Finds a real register for each virtual one, and checks the result.
+///
+/// # Errors
+/// A program with too many values at once; a mismatch found by the checker.
+pub fn allocate(code: &Code) -> Result<Allocation, AllocationError> {
+    let mut current = code.clone();
+    let mut slots = Slots::default();
+    for _ in 0..MAX_ROUNDS {
+        match scan(&current, &slots.temporaries) {
+            Ok(registers) => {
+                let spilled = [slots.next[0], slots.next[1]];
+                let allocation = Allocation { code: current, registers, spilled };
+                checker::check(code, &allocation)?;
+                return Ok(allocation);
+            }
+            Err(victims) if victims.is_empty() => return Err(AllocationError::TooComplex),
+            Err(victims) => current = spill(&current, &victims, &mut slots)?,
+        }
+    }
+    Err(AllocationError::TooComplex)
+}
+
+/// One pass of linear scan: a register for each value, or the values to be spilled first.
+fn scan(code: &Code, temporaries: &BTreeSet<Reg>) -> Result<BTreeMap<Reg, u8>, Vec<Reg>> {
+    let mut intervals = liveness::intervals(code);
+    intervals.sort_by_key(|interval| (interval.start, interval.reg));
+    let mut assigned = BTreeMap::new();
+    let mut victims = Vec::new();
+    for file in [File::X, File::V] {
+        let first = if file == File::X { 1 } else { 0 };
+        let mut free: BTreeSet<u8> = (first..32).collect();
+        let mut active: Vec<&liveness::Interval> = Vec::new();
+        for interval in intervals.iter().filter(|interval| interval.reg.file == file) {
+            active.retain(|other| {
+                let live = other.end >= interval.start;
+                if !live {
+                    free.insert(assigned[&other.reg]);
+                }
+                live
+            });
+            if let Some(register) = free.pop_first() {
+                assigned.insert(interval.reg, register);
+                active.push(interval);
+                continue;
+            }
+            let candidates = active.iter().copied().chain([interval]);
+            let spillable = candidates.filter(|candidate| !temporaries.contains(&candidate.reg));
+            let Some(victim) = spillable.min_by(|a, b| a.weight.total_cmp(&b.weight).then(b.end.cmp(&a.end))) else {
+                return Err(Vec::new());
+            };
+            victims.push(victim.reg);
+            if victim.reg != interval.reg {
+                let register = assigned[&victim.reg];
+                active.retain(|other| other.reg != victim.reg);
+                assigned.insert(interval.reg, register);
+                active.push(interval);
+            }
+        }
+    }
+    if victims.is_empty() { Ok(assigned) } else { Err(victims) }
+}
+
+/// What has been spilled so far.
+#[derive(Default)]
+struct Slots {
+    next: [u32; 2],
+    /// Registers that live between a spilled value's slot and one instruction: spilling them again gains nothing.
+    temporaries: BTreeSet<Reg>,
+}
+
+/// Where a spilled value is to be had.
+enum Home {
+    /// In the slot at this address.
+    Memory(i64),
+    /// Computed again by its only definition.
+    Constant(Inst),
+}
+
+fn spill(code: &Code, victims: &[Reg], slots: &mut Slots) -> Result<Code, AllocationError> {
+    let mut homes = BTreeMap::new();
+    for reg in victims {
+        homes.insert(*reg, home(code, *reg, slots)?);
+    }
+    let mut result = Code { items: Vec::new(), ..code.clone() };
+    for item in &code.items {
+        match item {
+            Item::Inst(inst) if inst.registers().any(|(reg, _)| homes.contains_key(&reg)) => {
+                rewrite(inst, &homes, &mut result, slots);
+            }
+            _ => result.items.push(item.clone()),
+        }
+    }
+    Ok(result)
+}
+
+fn home(code: &Code, reg: Reg, slots: &mut Slots) -> Result<Home, AllocationError> {
+    let insts = || code.items.iter().filter_map(|item| if let Item::Inst(inst) = item { Some(inst) } else { None });
+    let mut definitions = insts().filter(|inst| inst.defs().any(|def| def == reg));
+    if let (Some(only), None) = (definitions.next(), definitions.next())
+        && only.uses().next().is_none()
+        && matches!(only.op, Op::VLui | Op::Addi | Op::Lui)
+    {
+        return Ok(Home::Constant(only.clone()));
+    }
+    let (unit, limit) = match reg.file {
+        File::X => (4, SCALAR_SPILL_BYTES),
+        File::V => (VECTOR_BYTES, VECTOR_SPILL_BYTES),
+    };
+    let next = &mut slots.next[reg.file as usize];
+    let address = *next * unit;
+    if address + unit > limit {
+        return Err(AllocationError::TooComplex);
+    }
+    *next += 1;
+    Ok(Home::Memory(i64::from(address)))
+}
+
+/// Writes `inst` with its spilled operands brought from home before it and taken back after it.
+fn rewrite(inst: &Inst, homes: &BTreeMap<Reg, Home>, result: &mut Code, slots: &mut Slots) {
+    let mut inst = inst.clone();
+    let mut stores = Vec::new();
+    let mut fresh: BTreeMap<Reg, Reg> = BTreeMap::new();
+    let mut drop = false;
+    let registers: Vec<_> = inst.registers().collect();
+    for (reg, role) in registers {
+        let Some(home) = homes.get(&reg) else { continue };
+        let temporary = *fresh.entry(reg).or_insert_with(|| result.register(reg.file));
+        slots.temporaries.insert(temporary);
+        if matches!(role, Role::Source | Role::Merged) {
+            bring(reg, home, temporary, result);
+        }
+        if matches!(role, Role::Destination | Role::Merged) {
+            match home {
+                Home::Memory(address) => stores.push(access(STORES, temporary, *address, Origin::Spill)),
+                Home::Constant(_) => drop = true,
+            }
+        }
+    }
+    for arg in &mut inst.args {
+        if let Arg::Reg(reg) = arg
+            && let Some(temporary) = fresh.get(reg)
+        {
+            *arg = Arg::Reg(*temporary);
+        }
+    }
+    if !drop {
+        result.items.push(Item::Inst(inst));
+    }
+    result.items.extend(stores.into_iter().map(Item::Inst));
+}
+
+fn bring(reg: Reg, home: &Home, temporary: Reg, result: &mut Code) {
+    let inst = match home {
+        Home::Memory(address) => access(LOADS, temporary, *address, Origin::Reload),
+        Home::Constant(inst) => {
+            let mut inst = inst.clone();
+            inst.args[0] = Arg::Reg(temporary);
+            inst.origin = Origin::Rematerialize(reg);
+            inst
+        }
+    };
+    result.items.push(Item::Inst(inst));
+}
+
+const LOADS: [Op; 2] = [Op::Lw, Op::VLoadV];
+const STORES: [Op; 2] = [Op::Sw, Op::VStore];
+
+fn access(ops: [Op; 2], reg: Reg, address: i64, origin: Origin) -> Inst {
+    Inst { op: ops[reg.file as usize], args: vec![reg.into(), address.into(), Arg::Zero], origin }
+}
+
+impl Allocation {
+    /// The real register number an operand stands for, its number otherwise; `None` for a label.
+    fn value(&self, arg: Arg) -> Option<i64> {
+        match arg {
+            Arg::Reg(reg) => Some(i64::from(self.registers[&reg])),
+            Arg::Zero => Some(0),
+            Arg::Imm(value) => Some(value),
+            Arg::Label(_) => None,
+        }
+    }
+
+    /// The program as items to be linked.
+    ///
+    /// # Panics
+    /// Where lowering gave an instruction an operand outside its range, which is a bug in the compiler.
+    pub fn items(&self) -> Vec<LinkItem> {
+        self.code.items.iter().map(|item| self.item(item)).collect()
+    }
+
+    fn item(&self, item: &Item) -> LinkItem {
+        let inst = match item {
+            Item::Label(label) => return LinkItem::Label(*label),
+            Item::Inst(inst) => inst,
+        };
+        let x = |index: usize| {
+            let number = self.value(inst.args[index]).expect("a register has a number");
+            XReg::new(number).expect("a register's number is below 32")
+        };
+        if let Some(target) = inst.target() {
+            return match Condition::of(inst.op) {
+                Some(condition) => LinkItem::Branch { condition, rs1: x(0), rs2: x(1), target },
+                None => LinkItem::Jump { rd: x(0), target },
+            };
+        }
+        let values: Vec<i64> = inst.args.iter().filter_map(|arg| self.value(*arg)).collect();
+        let word = inst.op.spec().assemble(&values);
+        let word = word.unwrap_or_else(|index| panic!("operand {index} of `{inst}` is out of range"));
+        LinkItem::Inst(RealInst::decode(word).expect("an assembled word belongs to its row"))
+    }
+}
+
+/// The label at the start of each item's basic block; a helper shared by liveness and the checker.
+fn label_positions(code: &Code) -> BTreeMap<Label, usize> {
+    let labels = code.items.iter().enumerate();
+    labels.filter_map(|(at, item)| if let Item::Label(label) = item { Some((*label, at)) } else { None }).collect()
+}
