@@ -1,1 +1,45 @@
 //! The golden model of the FeNN machine: an instruction-set simulator.
+//!
+//! Contract: a [`Machine`] executes every instruction of [`fenn_isa::SPECS`] bit for bit as the machine does. It is
+//! built from a [`fenn_isa::memory::MachineConfig`], loaded with an [`fenn_isa::image::Image`], and run until it
+//! stops; every way of stopping is a value ([`Stop`]) with a program counter in it. No program makes it panic, and two
+//! runs from equal states are equal.
+//!
+//! Meaning, time and watching are apart: [`execute`](Machine::step) changes [`State`] and memories, [`Timing`] says how
+//! many cycles that took, an [`Observer`] sees it happen. None of the three knows the others.
+//!
+//! ```
+//! use fenn_isa::{image::{Image, Segment}, memory::Space, operand::XReg, text};
+//! use fenn_iss::{Limits, Machine, Options, Stop};
+//!
+//! let code = ["addi t0, zero, 6", "mul t0, t0, t0", "ecall"];
+//! let bytes = code.iter().flat_map(|line| text::parse(line).unwrap().encode().to_le_bytes()).collect();
+//! let image = Image { segments: vec![Segment::new(Space::Instruction, 0, bytes)], ..Image::default() };
+//! let mut machine = Machine::from_image(&image, Options::default())?;
+//! let outcome = machine.run(Limits::default(), &mut ());
+//! assert_eq!(outcome.stop, Stop::Ecall { pc: 8 });
+//! assert_eq!(machine.state().x(XReg::from_name("t0").unwrap()), 36);
+//! # Ok::<(), fenn_iss::Error>(())
+//! ```
+//!
+//! Not here: text (the assembler's), networks (the compiler's), and data sets (the host's).
+
+#![forbid(unsafe_code)]
+
+mod csr;
+pub mod dma;
+mod error;
+mod execute;
+mod machine;
+pub mod memory;
+pub mod observe;
+pub mod state;
+pub mod timing;
+pub mod trap;
+
+pub use error::Error;
+pub use machine::{Limits, Machine, Options, Outcome};
+pub use observe::{Observer, Statistics, Trace};
+pub use state::{State, Vector};
+pub use timing::{OneCycle, Retired, Timing};
+pub use trap::{Access, AccessKind, Cause, Stop, Trap};

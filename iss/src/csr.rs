@@ -1,0 +1,136 @@
+//! What reading and writing the CSRs does.
+//!
+//! Contract: an access to an address without a row, and a write to a read-only row, is a trap and changes nothing.
+//! Fields that cannot be written keep their value. An instruction that writes a counter does not count itself into it:
+//! the next instruction reads what was written. Whether an instruction is counted is decided by `mcountinhibit` as it
+//! was before that instruction.
+//!
+//! Not here: which CSRs there are (see [`fenn_isa::csr`]).
+
+use fenn_isa::csr::{self, Access, Register};
+
+use crate::dma::Direction;
+use crate::execute::Core;
+use crate::trap::Cause;
+
+/// `mstatus.MIE`.
+pub(crate) const MIE: u32 = 1 << 3;
+/// `mstatus.MPIE`.
+pub(crate) const MPIE: u32 = 1 << 7;
+/// The bit of `mcountinhibit` that stops `mcycle`.
+pub(crate) const INHIBIT_CYCLES: u32 = 1 << 0;
+/// The bit of `mcountinhibit` that stops `minstret`.
+pub(crate) const INHIBIT_INSTRUCTIONS: u32 = 1 << 2;
+
+/// What a CSR instruction writes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Write {
+    /// Nothing.
+    Nothing,
+    /// This value.
+    All(u32),
+    /// The old value with these bits set.
+    Set(u32),
+    /// The old value with these bits cleared.
+    Clear(u32),
+}
+
+impl Core {
+    /// The old value of the CSR at `address`, after `write` has been done to it.
+    pub(crate) fn access_csr(&mut self, address: u16, write: Write) -> Result<u32, Cause> {
+        let row = csr::by_address(address).ok_or(Cause::NoSuchCsr { address })?;
+        let old = self.read_csr(row.register);
+        let new = match write {
+            Write::Nothing => return Ok(old),
+            Write::All(value) => value,
+            Write::Set(bits) => old | bits,
+            Write::Clear(bits) => old & !bits,
+        };
+        if row.access == Access::ReadOnly {
+            return Err(Cause::ReadOnlyCsr { address });
+        }
+        self.write_csr(row.register, new);
+        Ok(old)
+    }
+
+    fn read_csr(&self, register: Register) -> u32 {
+        let csrs = &self.state.csrs;
+        let into = self.state.dma.channel(Direction::IntoVector);
+        let out_of = self.state.dma.channel(Direction::OutOfVector);
+        match register {
+            Register::Mstatus => csrs.mstatus,
+            Register::Mtvec => csrs.mtvec,
+            Register::Mcountinhibit => csrs.mcountinhibit,
+            Register::Mscratch => csrs.mscratch,
+            Register::Mepc => csrs.mepc,
+            Register::Mcause => csrs.mcause,
+            Register::Mtval => csrs.mtval,
+            Register::Mcycle => csrs.mcycle as u32,
+            Register::Minstret => csrs.minstret as u32,
+            Register::Mcycleh => (csrs.mcycle >> 32) as u32,
+            Register::Minstreth => (csrs.minstret >> 32) as u32,
+            Register::Mm2sSrcAddr => into.source,
+            Register::Mm2sDstAddr => into.destination,
+            Register::Mm2sCount => into.count,
+            Register::Mm2sStatus => into.status(),
+            Register::S2mmSrcAddr => out_of.source,
+            Register::S2mmDstAddr => out_of.destination,
+            Register::S2mmCount => out_of.count,
+            Register::S2mmStatus => out_of.status(),
+            // Constants; the controls read 0, which is their reset value.
+            Register::Misa | Register::Mhartid | Register::Mm2sControl | Register::S2mmControl => register.spec().reset,
+        }
+    }
+
+    fn write_csr(&mut self, register: Register, value: u32) {
+        let csrs = &mut self.state.csrs;
+        let dma = &mut self.state.dma;
+        match register {
+            Register::Mstatus => csrs.mstatus = Register::Mstatus.spec().reset | value & (MIE | MPIE),
+            Register::Mtvec => csrs.mtvec = value & !3,
+            Register::Mcountinhibit => csrs.mcountinhibit = value & (INHIBIT_CYCLES | INHIBIT_INSTRUCTIONS),
+            Register::Mscratch => csrs.mscratch = value,
+            Register::Mepc => csrs.mepc = value & !3,
+            Register::Mcause => csrs.mcause = value,
+            Register::Mtval => csrs.mtval = value,
+            Register::Mcycle => self.set_cycles(with_low(self.state.csrs.mcycle, value)),
+            Register::Mcycleh => self.set_cycles(with_high(self.state.csrs.mcycle, value)),
+            Register::Minstret => self.set_instructions(with_low(self.state.csrs.minstret, value)),
+            Register::Minstreth => self.set_instructions(with_high(self.state.csrs.minstret, value)),
+            Register::Mm2sSrcAddr => dma.channel_mut(Direction::IntoVector).source = value,
+            Register::Mm2sDstAddr => dma.channel_mut(Direction::IntoVector).destination = value,
+            Register::Mm2sCount => dma.channel_mut(Direction::IntoVector).count = value,
+            Register::Mm2sControl => self.control_dma(Direction::IntoVector, value),
+            Register::S2mmSrcAddr => dma.channel_mut(Direction::OutOfVector).source = value,
+            Register::S2mmDstAddr => dma.channel_mut(Direction::OutOfVector).destination = value,
+            Register::S2mmCount => dma.channel_mut(Direction::OutOfVector).count = value,
+            Register::S2mmControl => self.control_dma(Direction::OutOfVector, value),
+            // Writable in name only; the read-only ones were refused before.
+            Register::Misa | Register::Mhartid | Register::Mm2sStatus | Register::S2mmStatus => {}
+        }
+    }
+
+    fn set_cycles(&mut self, value: u64) {
+        self.state.csrs.mcycle = value;
+        self.counters_written |= INHIBIT_CYCLES;
+    }
+
+    fn set_instructions(&mut self, value: u64) {
+        self.state.csrs.minstret = value;
+        self.counters_written |= INHIBIT_INSTRUCTIONS;
+    }
+
+    fn control_dma(&mut self, direction: Direction, value: u32) {
+        if value & 1 != 0 {
+            self.state.dma.start(direction, self.state.cycles, &self.memory);
+        }
+    }
+}
+
+fn with_low(counter: u64, value: u32) -> u64 {
+    counter & !0xffff_ffff | u64::from(value)
+}
+
+fn with_high(counter: u64, value: u32) -> u64 {
+    counter & 0xffff_ffff | u64::from(value) << 32
+}

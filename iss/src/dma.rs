@@ -1,0 +1,192 @@
+//! The DMA engine: two channels, one into vector memory (MM2S) and one out of it (S2MM).
+//!
+//! Contract. Writing 1 to bit 0 of a channel's control register starts a transfer with the registers' values at that
+//! moment. It waits 10 cycles (status START), moves 64 bytes every 4 cycles (TRANSFERRING), and is then IDLE | OK: the
+//! published simulator's `10 + 4·(bytes/64)`. The clock starts with the cycle in which the write executes. All data move
+//! in the last cycle: a program that touches either end of a running transfer sees the state before it.
+//!
+//! What the engine cannot do ends at once, with IDLE and
+//! - INTERNAL_ERROR: an address or a length that is no multiple of 64, a length of 0 (no data mover accepts one) or
+//!   beyond [`DMA_MAX_BYTES`];
+//! - DECODE_ERROR: bytes that are not in DRAM or not in vector memory; the engine does not wrap.
+//!
+//! A start while the channel is busy is dropped; INTERNAL_ERROR then stands beside the running transfer's state, and
+//! instead of OK when it has ended, until the next start. SLAVE_ERROR does not occur here. Channels that end in the same
+//! cycle move their data in the order MM2S, S2MM.
+//!
+//! Not here: the data (see [`crate::memory`]).
+
+use fenn_isa::csr::{DMA_MAX_BYTES, dma_status};
+use fenn_isa::memory::{Space, VECTOR_BYTES};
+
+use crate::memory::Memory;
+
+/// Cycles before the first byte moves.
+pub const SETUP_CYCLES: u64 = 10;
+/// Cycles for 64 bytes.
+pub const CYCLES_PER_VECTOR: u64 = 4;
+/// When nothing is going to happen.
+const NEVER: u64 = u64::MAX;
+
+/// Which channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// MM2S: from DRAM into vector memory.
+    IntoVector,
+    /// S2MM: from vector memory into DRAM.
+    OutOfVector,
+}
+
+impl Direction {
+    /// Both, in the order in which they move data.
+    pub const ALL: [Self; 2] = [Self::IntoVector, Self::OutOfVector];
+
+    const fn spaces(self) -> (Space, Space) {
+        match self {
+            Self::IntoVector => (Space::Dram, Space::Vector),
+            Self::OutOfVector => (Space::Vector, Space::Dram),
+        }
+    }
+}
+
+/// A transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Transfer {
+    /// Which way.
+    pub direction: Direction,
+    /// First byte read.
+    pub source: u32,
+    /// First byte written.
+    pub destination: u32,
+    /// How many.
+    pub bytes: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Running {
+    transfer: Transfer,
+    /// The clock at which data begin to move.
+    begins: u64,
+    /// The clock at which the transfer has ended.
+    ends: u64,
+}
+
+/// One channel: its registers and what it is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Channel {
+    /// `*_src_addr`.
+    pub source: u32,
+    /// `*_dst_addr`.
+    pub destination: u32,
+    /// `*_count`.
+    pub count: u32,
+    status: u32,
+    running: Option<Running>,
+}
+
+impl Default for Channel {
+    fn default() -> Self {
+        Self { source: 0, destination: 0, count: 0, status: dma_status::IDLE, running: None }
+    }
+}
+
+impl Channel {
+    /// `*_status`.
+    pub fn status(&self) -> u32 {
+        self.status
+    }
+}
+
+/// Both channels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dma {
+    channels: [Channel; 2],
+    /// No channel changes by itself before this clock.
+    next_event: u64,
+}
+
+impl Default for Dma {
+    fn default() -> Self {
+        Self { channels: Default::default(), next_event: NEVER }
+    }
+}
+
+impl Dma {
+    /// One channel.
+    pub fn channel(&self, direction: Direction) -> &Channel {
+        &self.channels[direction as usize]
+    }
+
+    /// One channel, to set its registers.
+    pub fn channel_mut(&mut self, direction: Direction) -> &mut Channel {
+        &mut self.channels[direction as usize]
+    }
+
+    /// Whether [`Self::advance`] has something to do at this clock.
+    #[inline(always)]
+    pub(crate) fn is_due(&self, clock: u64) -> bool {
+        clock >= self.next_event
+    }
+
+    /// Starts a transfer at `clock`.
+    pub(crate) fn start(&mut self, direction: Direction, clock: u64, memory: &Memory) {
+        let channel = &mut self.channels[direction as usize];
+        if channel.running.is_some() {
+            channel.status |= dma_status::INTERNAL_ERROR;
+            return;
+        }
+        let Channel { source, destination, count: bytes, .. } = *channel;
+        let transfer = Transfer { direction, source, destination, bytes };
+        if let Err(error) = transfer.check(memory) {
+            channel.status = dma_status::IDLE | error;
+            return;
+        }
+        let begins = clock + SETUP_CYCLES;
+        let ends = begins + CYCLES_PER_VECTOR * u64::from(bytes / VECTOR_BYTES);
+        channel.status = dma_status::START;
+        channel.running = Some(Running { transfer, begins, ends });
+        self.next_event = self.next_event.min(begins);
+    }
+
+    /// Brings both channels to `clock`, moving the data of transfers that have ended; `done` is told of each of them.
+    #[cold]
+    pub(crate) fn advance(&mut self, clock: u64, memory: &mut Memory, mut done: impl FnMut(&Transfer)) {
+        self.next_event = NEVER;
+        // Data move in the order in which the transfers end.
+        let mut order = Direction::ALL;
+        order.sort_by_key(|direction| self.channel(*direction).running.as_ref().map_or(NEVER, |running| running.ends));
+        for direction in order {
+            let channel = &mut self.channels[direction as usize];
+            let Some(Running { transfer, begins, ends }) = channel.running.clone() else { continue };
+            let refused = channel.status & dma_status::INTERNAL_ERROR;
+            if clock >= ends {
+                memory.transfer(&transfer);
+                channel.running = None;
+                channel.status = dma_status::IDLE | if refused != 0 { refused } else { dma_status::OK };
+                done(&transfer);
+            } else if clock >= begins {
+                channel.status = dma_status::TRANSFERRING | refused;
+                self.next_event = self.next_event.min(ends);
+            } else {
+                self.next_event = self.next_event.min(begins);
+            }
+        }
+    }
+}
+
+impl Transfer {
+    /// Whether the engine can do it; the error is a bit of the status register.
+    fn check(&self, memory: &Memory) -> Result<(), u32> {
+        let Self { direction, source, destination, bytes } = *self;
+        let aligned = [source, destination, bytes].iter().all(|number| number.is_multiple_of(VECTOR_BYTES));
+        if !aligned || bytes == 0 || bytes > DMA_MAX_BYTES {
+            return Err(dma_status::INTERNAL_ERROR);
+        }
+        let (from, to) = direction.spaces();
+        let inside = |space, address| u64::from(address) + u64::from(bytes) <= u64::from(memory.config().bytes(space));
+        if !inside(from, source) || !inside(to, destination) {
+            return Err(dma_status::DECODE_ERROR);
+        }
+        Ok(())
+    }
+}

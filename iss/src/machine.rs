@@ -1,0 +1,278 @@
+//! The machine: core, memories and time together.
+//!
+//! Contract: [`Machine::step`] executes one instruction, [`Machine::run`] many. A run ends with a [`Stop`] and can
+//! always be continued or started again:
+//! - `ecall`, `ebreak` and traps are not executed; `pc` stays at the instruction.
+//! - After the ready flag and the instruction limit `pc` is the next instruction's address.
+//! - When the program has come to its own end (`ecall` or ready flag), running DMA transfers are completed at once, so
+//!   that the host reads what the program meant to leave; the clock stands still meanwhile.
+//!
+//! A trap enters the handler at `mtvec` if the program has set it (`ecall` and `ebreak` never do): `mepc`, `mcause`,
+//! `mtval` and `mstatus` as the RISC-V privileged manual says. If the handler's first instruction itself traps, the run
+//! ends, for it would trap for ever.
+//!
+//! Not here: what instructions do (see `execute`).
+
+use fenn_isa::image::Image;
+use fenn_isa::memory::{MachineConfig, Space};
+
+use crate::csr::{INHIBIT_CYCLES, INHIBIT_INSTRUCTIONS, MIE, MPIE};
+use crate::error::Error;
+use crate::execute::{Core, Exit, Halt, NO_HANDLER, NO_READY_FLAG};
+use crate::memory::Memory;
+use crate::observe::Observer;
+use crate::state::State;
+use crate::timing::{OneCycle, Retired, Timing};
+use crate::trap::{Stop, Trap};
+
+/// How a machine differs from the board.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Options {
+    /// Trap where the board carries on: misaligned scalar accesses, vector and lane-local addresses beyond the end, odd
+    /// lane-local addresses.
+    pub strict: bool,
+}
+
+/// When a run ends although the program does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Limits {
+    /// Stop after this many steps; a step is an instruction or the entry into a trap handler.
+    pub instructions: Option<u64>,
+}
+
+/// What a run came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    /// Why it ended.
+    pub stop: Stop,
+    /// Instructions retired in this run; those that stop it are not.
+    pub instructions: u64,
+    /// Cycles of this run, as [`Timing`] counts them.
+    pub cycles: u64,
+}
+
+/// A machine, with a model of time.
+///
+/// Clones are independent; they share pages of DRAM until one writes them, so a clone for every thread is cheap.
+#[derive(Debug, Clone)]
+pub struct Machine<T = OneCycle> {
+    core: Core,
+    timing: T,
+    entry: u32,
+}
+
+impl Machine {
+    /// A machine with these memories, all zero, in the state after reset. Every instruction takes one cycle.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for sizes no machine can have.
+    pub fn new(config: MachineConfig, options: Options) -> Result<Self, Error> {
+        Self::with_timing(config, options, OneCycle)
+    }
+
+    /// The machine that `image` was made for, loaded with it.
+    ///
+    /// # Errors
+    /// [`Error::Config`] and [`Error::Image`] for an image that is not well-formed.
+    pub fn from_image(image: &Image, options: Options) -> Result<Self, Error> {
+        let mut machine = Self::new(image.config, options)?;
+        machine.load(image)?;
+        Ok(machine)
+    }
+}
+
+impl<T: Timing> Machine<T> {
+    /// A machine with this model of time.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for sizes no machine can have.
+    pub fn with_timing(config: MachineConfig, options: Options, timing: T) -> Result<Self, Error> {
+        let core = Core {
+            state: State::default(),
+            memory: Memory::new(config)?,
+            strict: options.strict,
+            ready_flag: NO_READY_FLAG,
+            counters_written: 0,
+        };
+        Ok(Self { core, timing, entry: 0 })
+    }
+
+    /// Fills the memories with what `image` says and zero elsewhere, and resets the core to begin at its entry point.
+    ///
+    /// # Errors
+    /// [`Error::Image`] for an image that is not well-formed, [`Error::TooSmall`] for one made for a machine with more
+    /// memory. The machine has not changed then.
+    pub fn load(&mut self, image: &Image) -> Result<(), Error> {
+        self.core.memory.load(image)?;
+        self.entry = image.entry;
+        self.core.ready_flag = image.ready_flag.unwrap_or(NO_READY_FLAG);
+        self.reset();
+        Ok(())
+    }
+
+    /// Puts the core into its state after reset, at the entry point; memories keep their contents, running DMA
+    /// transfers are dropped.
+    pub fn reset(&mut self) {
+        self.core.state = State::default();
+        self.core.state.pc = self.entry;
+        self.core.counters_written = 0;
+        self.timing.reset();
+    }
+
+    /// The core's state.
+    pub fn state(&self) -> &State {
+        &self.core.state
+    }
+
+    /// The core's state, to be changed between runs.
+    pub fn state_mut(&mut self) -> &mut State {
+        &mut self.core.state
+    }
+
+    /// The memories.
+    pub fn memory(&self) -> &Memory {
+        &self.core.memory
+    }
+
+    /// The memories' sizes.
+    pub fn config(&self) -> &MachineConfig {
+        self.core.memory.config()
+    }
+
+    /// The model of time.
+    pub fn timing(&self) -> &T {
+        &self.timing
+    }
+
+    /// Copies bytes out of a memory, in the order that [`fenn_isa::memory`] states.
+    ///
+    /// # Errors
+    /// [`Error::Outside`] when they do not all lie in it.
+    pub fn read(&self, space: Space, address: u32, out: &mut [u8]) -> Result<(), Error> {
+        self.core.memory.read(space, address, out)
+    }
+
+    /// Copies bytes into a memory.
+    ///
+    /// # Errors
+    /// [`Error::Outside`] when they do not all lie in it; nothing has changed then.
+    pub fn write(&mut self, space: Space, address: u32, bytes: &[u8]) -> Result<(), Error> {
+        self.core.memory.write(space, address, bytes)
+    }
+
+    /// Runs until the program stops or a limit is reached.
+    pub fn run<O: Observer>(&mut self, limits: Limits, observer: &mut O) -> Outcome {
+        let (retired, cycles) = (self.core.state.retired, self.core.state.cycles);
+        let stop = self.run_to_stop(limits.instructions.unwrap_or(u64::MAX), observer);
+        Outcome { stop, instructions: self.core.state.retired - retired, cycles: self.core.state.cycles - cycles }
+    }
+
+    fn run_to_stop<O: Observer>(&mut self, steps: u64, observer: &mut O) -> Stop {
+        for _ in 0..steps {
+            if let Err(stop) = self.step(observer) {
+                return stop;
+            }
+        }
+        Stop::InstructionLimit { pc: self.core.state.pc }
+    }
+
+    /// Executes one instruction, or enters the trap handler.
+    ///
+    /// # Errors
+    /// Why the run ends, where it does; never [`Stop::InstructionLimit`].
+    #[inline(always)]
+    pub fn step<O: Observer>(&mut self, observer: &mut O) -> Result<(), Stop> {
+        if self.core.state.dma.is_due(self.core.state.cycles) {
+            self.advance_dma(self.core.state.cycles, observer);
+        }
+        let core = &mut self.core;
+        let pc = core.state.pc;
+        let inhibited = core.state.csrs.mcountinhibit;
+        let inst = match core.memory.fetch(pc) {
+            Ok(inst) => inst,
+            Err(cause) => return self.leave(pc, Halt::Trap(cause), observer),
+        };
+        core.state.pc = pc.wrapping_add(4);
+        match core.execute(pc, inst, observer) {
+            Ok(detail) => {
+                let next = self.core.state.pc;
+                self.retire(Retired { pc, inst, next, detail }, inhibited, observer);
+                Ok(())
+            }
+            Err(Exit::ReadyFlag(detail)) => {
+                let next = self.core.state.pc;
+                Err(self.end_at_flag(Retired { pc, inst, next, detail }, inhibited, observer))
+            }
+            Err(Exit::NotExecuted(halt)) => self.leave(pc, halt, observer),
+        }
+    }
+
+    /// Counts an instruction that has been executed.
+    #[inline(always)]
+    fn retire<O: Observer>(&mut self, retired: Retired, inhibited: u32, observer: &mut O) {
+        let cycles = self.timing.retire(&retired);
+        let state = &mut self.core.state;
+        state.cycles += cycles;
+        state.retired += 1;
+        let stopped = inhibited | self.core.counters_written;
+        if stopped != INHIBIT_CYCLES | INHIBIT_INSTRUCTIONS {
+            if stopped & INHIBIT_CYCLES == 0 {
+                state.csrs.mcycle = state.csrs.mcycle.wrapping_add(cycles);
+            }
+            if stopped & INHIBIT_INSTRUCTIONS == 0 {
+                state.csrs.minstret = state.csrs.minstret.wrapping_add(1);
+            }
+        }
+        self.core.counters_written = 0;
+        observer.retire(&retired, &self.core.state);
+    }
+
+    /// Does what an instruction that has not been executed asks for instead.
+    #[cold]
+    fn leave<O: Observer>(&mut self, pc: u32, halt: Halt, observer: &mut O) -> Result<(), Stop> {
+        self.core.state.pc = pc;
+        match halt {
+            Halt::Trap(cause) => self.take_trap(Trap { pc, word: self.core.memory.word(pc), cause }, observer),
+            Halt::Ebreak => Err(Stop::Ebreak { pc }),
+            Halt::Ecall => {
+                self.advance_dma(u64::MAX, observer);
+                Err(Stop::Ecall { pc })
+            }
+        }
+    }
+
+    #[cold]
+    fn end_at_flag<O: Observer>(&mut self, retired: Retired, inhibited: u32, observer: &mut O) -> Stop {
+        self.retire(retired, inhibited, observer);
+        self.advance_dma(u64::MAX, observer);
+        Stop::ReadyFlag { pc: retired.pc }
+    }
+
+    fn take_trap<O: Observer>(&mut self, trap: Trap, observer: &mut O) -> Result<(), Stop> {
+        observer.trap(&trap);
+        let state = &mut self.core.state;
+        let handler = state.csrs.mtvec;
+        if handler == NO_HANDLER || trap.pc == handler {
+            return Err(Stop::Trap(trap));
+        }
+        let csrs = &mut state.csrs;
+        csrs.mepc = trap.pc & !3;
+        csrs.mcause = trap.cause.code();
+        csrs.mtval = trap.value();
+        let was_enabled = if csrs.mstatus & MIE != 0 { MPIE } else { 0 };
+        csrs.mstatus = csrs.mstatus & !(MIE | MPIE) | was_enabled;
+        state.pc = handler;
+        let cycles = self.timing.trap();
+        state.cycles += cycles;
+        if csrs.mcountinhibit & INHIBIT_CYCLES == 0 {
+            csrs.mcycle = csrs.mcycle.wrapping_add(cycles);
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn advance_dma<O: Observer>(&mut self, clock: u64, observer: &mut O) {
+        let Core { state, memory, .. } = &mut self.core;
+        state.dma.advance(clock, memory, |transfer| observer.transfer(transfer));
+    }
+}

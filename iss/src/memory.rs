@@ -1,0 +1,332 @@
+//! The machine's memories.
+//!
+//! Contract: every access is checked and answers with a value or the [`Cause`] of a trap; a store that traps has
+//! changed nothing.
+//! - Instruction memory holds words, decoded when they are written; it can only be fetched from.
+//! - Scalar memory: an access beyond the end traps. A misaligned one is carried out (the core makes two of it), or
+//!   traps when strict.
+//! - Vector memory: an address that is no multiple of 64 traps. One beyond the end wraps, or traps when strict.
+//! - Lane-local memory: bit 0 of an address is ignored, and it wraps at the end; either traps when strict.
+//! - DRAM is reached by the DMA engine only. Its pages exist once something is written to them, and clones of a memory
+//!   share pages until one of them writes.
+//!
+//! A host reads and writes any space as bytes, in the order that [`fenn_isa::memory`] states.
+//!
+//! Invariant: a decoded instruction is always that of its word.
+
+use std::sync::Arc;
+
+use fenn_isa::Inst;
+use fenn_isa::image::Image;
+use fenn_isa::memory::{LANES, MachineConfig, Space, VECTOR_BYTES};
+
+use crate::dma::{Direction, Transfer};
+use crate::error::Error;
+use crate::state::Vector;
+use crate::trap::{Access, AccessKind, Cause};
+
+const ROW: usize = VECTOR_BYTES as usize;
+/// Vectors in a page of DRAM: 64 KiB, so that 256 MiB need a table of 32 KiB.
+const PAGE_ROWS: usize = 1024;
+
+static ZERO_ROW: Vector = Vector::ZERO;
+
+/// External memory, with pages for what has been written.
+#[derive(Debug, Clone, Default)]
+struct Dram {
+    pages: Vec<Option<Arc<[Vector; PAGE_ROWS]>>>,
+}
+
+impl Dram {
+    fn new(bytes: u32) -> Self {
+        Self { pages: vec![None; (bytes as usize).div_ceil(ROW * PAGE_ROWS)] }
+    }
+
+    fn row(&self, index: usize) -> &Vector {
+        self.pages[index / PAGE_ROWS].as_ref().map_or(&ZERO_ROW, |page| &page[index % PAGE_ROWS])
+    }
+
+    fn row_mut(&mut self, index: usize) -> &mut Vector {
+        let page = self.pages[index / PAGE_ROWS].get_or_insert_with(|| Arc::new([Vector::ZERO; PAGE_ROWS]));
+        &mut Arc::make_mut(page)[index % PAGE_ROWS]
+    }
+}
+
+/// A page that was never written equals one of zeros.
+impl PartialEq for Dram {
+    fn eq(&self, other: &Self) -> bool {
+        let is_zero = |page: &[Vector; PAGE_ROWS]| page.iter().all(|row| *row == Vector::ZERO);
+        self.pages.len() == other.pages.len()
+            && self.pages.iter().zip(&other.pages).all(|pair| match pair {
+                (None, None) => true,
+                (Some(a), Some(b)) => Arc::ptr_eq(a, b) || a == b,
+                (Some(page), None) | (None, Some(page)) => is_zero(page),
+            })
+    }
+}
+
+/// All memories of one machine.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Memory {
+    config: MachineConfig,
+    words: Vec<u32>,
+    decoded: Vec<Option<Inst>>,
+    scalar: Vec<u8>,
+    vector: Vec<Vector>,
+    /// Row `a` holds what the lanes have at byte address `2·a`.
+    lane_local: Vec<Vector>,
+    dram: Dram,
+}
+
+impl Memory {
+    /// Memories of these sizes, all zero.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for sizes no machine can have.
+    pub fn new(config: MachineConfig) -> Result<Self, Error> {
+        config.check()?;
+        let words = config.instruction_bytes as usize / 4;
+        Ok(Self {
+            config,
+            words: vec![0; words],
+            decoded: vec![Inst::decode(0); words],
+            scalar: vec![0; config.scalar_bytes as usize],
+            vector: vec![Vector::ZERO; config.vector_bytes as usize / ROW],
+            lane_local: vec![Vector::ZERO; config.lane_local_bytes as usize / 2],
+            dram: Dram::new(config.dram_bytes),
+        })
+    }
+
+    /// The sizes.
+    pub fn config(&self) -> &MachineConfig {
+        &self.config
+    }
+
+    /// Fills every memory with what `image` says, and zero elsewhere.
+    ///
+    /// # Errors
+    /// [`Error::Image`] for an image that is not well-formed, [`Error::TooSmall`] for one made for a machine with more
+    /// memory. The memories have not changed then.
+    pub fn load(&mut self, image: &Image) -> Result<(), Error> {
+        image.check()?;
+        for space in Space::ALL {
+            let (needed, bytes) = (image.config.bytes(space), self.config.bytes(space));
+            if needed > bytes {
+                return Err(Error::TooSmall { space, needed, bytes });
+            }
+        }
+        *self = Self::new(self.config)?;
+        image.segments.iter().try_for_each(|segment| self.write(segment.space, segment.address, &segment.bytes))
+    }
+
+    /// Copies bytes out of a space.
+    ///
+    /// # Errors
+    /// [`Error::Outside`] when they do not all lie in it.
+    pub fn read(&self, space: Space, address: u32, out: &mut [u8]) -> Result<(), Error> {
+        self.check_range(space, address, out.len())?;
+        match space {
+            Space::Instruction => read_units(address as usize, out, |index| self.words[index].to_le_bytes()),
+            Space::Scalar => out.copy_from_slice(&self.scalar[address as usize..address as usize + out.len()]),
+            Space::Vector => read_units(address as usize, out, |index| self.vector[index].to_bytes()),
+            Space::LaneLocal => read_units(address as usize, out, |index| self.lane_local[index].to_bytes()),
+            Space::Dram => read_units(address as usize, out, |index| self.dram.row(index).to_bytes()),
+        }
+        Ok(())
+    }
+
+    /// Copies bytes into a space.
+    ///
+    /// # Errors
+    /// [`Error::Outside`] when they do not all lie in it; nothing has changed then.
+    pub fn write(&mut self, space: Space, address: u32, bytes: &[u8]) -> Result<(), Error> {
+        self.check_range(space, address, bytes.len())?;
+        let at = address as usize;
+        match space {
+            Space::Instruction => write_units(at, bytes, |index, update| {
+                let mut word = self.words[index].to_le_bytes();
+                update(&mut word);
+                self.words[index] = u32::from_le_bytes(word);
+                self.decoded[index] = Inst::decode(self.words[index]);
+            }),
+            Space::Scalar => self.scalar[at..at + bytes.len()].copy_from_slice(bytes),
+            Space::Vector => write_units(at, bytes, |index, update| update_row(&mut self.vector[index], update)),
+            Space::LaneLocal => write_units(at, bytes, |index, update| update_row(&mut self.lane_local[index], update)),
+            Space::Dram => write_units(at, bytes, |index, update| update_row(self.dram.row_mut(index), update)),
+        }
+        Ok(())
+    }
+
+    fn check_range(&self, space: Space, address: u32, length: usize) -> Result<(), Error> {
+        let bytes = self.config.bytes(space);
+        let end = u64::from(address) + length as u64;
+        if end > u64::from(bytes) {
+            return Err(Error::Outside { space, address, end, bytes });
+        }
+        Ok(())
+    }
+
+    /// The word at `pc`, or `None` where there is none.
+    pub fn word(&self, pc: u32) -> Option<u32> {
+        if !pc.is_multiple_of(4) {
+            return None;
+        }
+        self.words.get(pc as usize / 4).copied()
+    }
+
+    /// The instruction at `pc`.
+    #[inline(always)]
+    pub(crate) fn fetch(&self, pc: u32) -> Result<Inst, Cause> {
+        match self.decoded.get(pc as usize / 4) {
+            Some(Some(inst)) if pc.is_multiple_of(4) => Ok(*inst),
+            _ => Err(self.fetch_fault(pc)),
+        }
+    }
+
+    #[cold]
+    fn fetch_fault(&self, pc: u32) -> Cause {
+        if !pc.is_multiple_of(4) {
+            Cause::FetchMisaligned { target: pc }
+        } else if pc >= self.config.instruction_bytes {
+            Cause::FetchOutside { size: self.config.instruction_bytes }
+        } else {
+            Cause::Illegal
+        }
+    }
+
+    /// `N` bytes of scalar memory.
+    #[inline(always)]
+    pub(crate) fn load_scalar<const N: usize>(&self, address: u32, strict: bool) -> Result<[u8; N], Cause> {
+        let at = address as usize;
+        match self.scalar.get(at..at + N) {
+            Some(bytes) if !strict || at.is_multiple_of(N) => {
+                Ok(bytes.try_into().expect("the slice was cut to this length"))
+            }
+            _ => Err(self.scalar_fault(AccessKind::Load, address, N)),
+        }
+    }
+
+    /// Writes `N` bytes of scalar memory.
+    #[inline(always)]
+    pub(crate) fn store_scalar<const N: usize>(
+        &mut self,
+        address: u32,
+        bytes: [u8; N],
+        strict: bool,
+    ) -> Result<(), Cause> {
+        let at = address as usize;
+        match self.scalar.get_mut(at..at + N) {
+            Some(place) if !strict || at.is_multiple_of(N) => {
+                place.copy_from_slice(&bytes);
+                Ok(())
+            }
+            _ => Err(self.scalar_fault(AccessKind::Store, address, N)),
+        }
+    }
+
+    #[cold]
+    fn scalar_fault(&self, kind: AccessKind, address: u32, bytes: usize) -> Cause {
+        let access = Access { kind, space: Space::Scalar, address, bytes: bytes as u32, lane: None };
+        let size = self.config.scalar_bytes;
+        if u64::from(address) + bytes as u64 > u64::from(size) {
+            return Cause::Outside { access, size };
+        }
+        Cause::Misaligned { access, alignment: bytes as u32 }
+    }
+
+    /// The vector at `address`.
+    #[inline(always)]
+    pub(crate) fn vector(&self, address: u32, strict: bool) -> Result<&Vector, Cause> {
+        let index = self.vector_index(AccessKind::Load, address, strict)?;
+        Ok(&self.vector[index])
+    }
+
+    /// The vector at `address`, to be written.
+    #[inline(always)]
+    pub(crate) fn vector_mut(&mut self, address: u32, strict: bool) -> Result<&mut Vector, Cause> {
+        let index = self.vector_index(AccessKind::Store, address, strict)?;
+        Ok(&mut self.vector[index])
+    }
+
+    #[inline(always)]
+    fn vector_index(&self, kind: AccessKind, address: u32, strict: bool) -> Result<usize, Cause> {
+        let size = self.config.vector_bytes;
+        if address.is_multiple_of(VECTOR_BYTES) && address < size {
+            return Ok(address as usize / ROW);
+        }
+        let access = Access { kind, space: Space::Vector, address, bytes: VECTOR_BYTES, lane: None };
+        if !address.is_multiple_of(VECTOR_BYTES) {
+            return Err(Cause::Misaligned { access, alignment: VECTOR_BYTES });
+        }
+        if strict {
+            return Err(Cause::Outside { access, size });
+        }
+        Ok((address % size) as usize / ROW)
+    }
+
+    /// Whether every lane that takes part may use its address when strict.
+    pub(crate) fn check_lanes(&self, kind: AccessKind, addresses: &[Option<u32>; LANES]) -> Result<(), Cause> {
+        let size = self.config.lane_local_bytes;
+        for (lane, address) in addresses.iter().enumerate() {
+            let Some(address) = *address else { continue };
+            let access = Access { kind, space: Space::LaneLocal, address, bytes: 2, lane: Some(lane as u8) };
+            if !address.is_multiple_of(2) {
+                return Err(Cause::Misaligned { access, alignment: 2 });
+            }
+            if address >= size {
+                return Err(Cause::Outside { access, size });
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows of lane-local memory, a power of two of them: byte address `a` is in row `(a >> 1) % rows`.
+    #[inline(always)]
+    pub(crate) fn lane_rows(&self) -> &[Vector] {
+        &self.lane_local
+    }
+
+    /// The rows of lane-local memory, to be written.
+    #[inline(always)]
+    pub(crate) fn lane_rows_mut(&mut self) -> &mut [Vector] {
+        &mut self.lane_local
+    }
+
+    /// Moves the data of a transfer that the DMA engine has found possible.
+    pub(crate) fn transfer(&mut self, transfer: &Transfer) {
+        let Transfer { direction, source, destination, bytes } = *transfer;
+        let (from, to, rows) = (source as usize / ROW, destination as usize / ROW, bytes as usize / ROW);
+        match direction {
+            Direction::IntoVector => (0..rows).for_each(|row| self.vector[to + row] = *self.dram.row(from + row)),
+            Direction::OutOfVector => (0..rows).for_each(|row| *self.dram.row_mut(to + row) = self.vector[from + row]),
+        }
+    }
+}
+
+/// Copies bytes from `address` out of memory that is made of units of `N` bytes.
+fn read_units<const N: usize>(address: usize, mut out: &mut [u8], unit: impl Fn(usize) -> [u8; N]) {
+    let (mut index, mut skip) = (address / N, address % N);
+    while !out.is_empty() {
+        let count = out.len().min(N - skip);
+        let (now, later) = out.split_at_mut(count);
+        now.copy_from_slice(&unit(index)[skip..skip + count]);
+        (out, index, skip) = (later, index + 1, 0);
+    }
+}
+
+/// Copies bytes to `address` of memory that is made of units of `N` bytes: `unit` is to change the unit with the given
+/// index as the function it is given says.
+fn write_units<const N: usize>(address: usize, mut bytes: &[u8], mut unit: impl FnMut(usize, &dyn Fn(&mut [u8; N]))) {
+    let (mut index, mut skip) = (address / N, address % N);
+    while !bytes.is_empty() {
+        let (now, later) = bytes.split_at(bytes.len().min(N - skip));
+        unit(index, &|old| old[skip..skip + now.len()].copy_from_slice(now));
+        (bytes, index, skip) = (later, index + 1, 0);
+    }
+}
+
+fn update_row(row: &mut Vector, update: &dyn Fn(&mut [u8; ROW])) {
+    let mut bytes = row.to_bytes();
+    update(&mut bytes);
+    *row = Vector::from_bytes(&bytes);
+}
