@@ -9,10 +9,12 @@
 
 #![forbid(unsafe_code)]
 
+pub mod code;
 pub mod csr;
 pub mod fixed;
 #[cfg(feature = "image")]
 pub mod image;
+pub mod generate;
 pub mod lane;
 pub mod layout;
 pub mod memory;

@@ -1,2 +1,25 @@
-//! Writes the files that are read off the table.
-fn main() {}
+//! `isa-gen [ROOT]`: writes what is read off the tables, `isa/MANUAL.md` and `rtl/pkg/fenn_isa_pkg.sv`, below ROOT (the
+//! current folder by default). Exit code 1 where a file cannot be written.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use fenn_isa::generate::{manual, package};
+
+fn main() -> ExitCode {
+    let root = std::env::args_os().nth(1).map_or_else(|| PathBuf::from("."), PathBuf::from);
+    for (path, text) in [("isa/MANUAL.md", manual()), ("rtl/pkg/fenn_isa_pkg.sv", package())] {
+        if let Err(error) = replace(&root.join(path), &text) {
+            eprintln!("isa-gen: cannot write {}: {error}", root.join(path).display());
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// Writes beside the file, then renames, so that a reader never sees half of it.
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    let beside = path.with_extension("new");
+    std::fs::write(&beside, text)?;
+    std::fs::rename(beside, path)
+}
