@@ -96,7 +96,7 @@ fn check_population(name: &str, shape: &[usize], parameters: &[(&'static str, &[
 
 fn check_array(name: &str, dataset: &'static str, shape: &[usize], data: &[f64], problems: &mut Vec<Problem>) {
     if len_of(shape) != Some(data.len()) || data.is_empty() {
-        let expected = format!("one number for each element of {shape:?}, and at least one,");
+        let expected = format!("one number for each element of {shape:?}, which must not be empty");
         problems.push(wrong_shape(name, dataset, &expected, &[data.len()]));
     }
     if let Some((index, &value)) = data.iter().enumerate().find(|(_, value)| !value.is_finite()) {

@@ -78,7 +78,7 @@ pub enum Problem {
         dataset: &'static str,
     },
     /// A dataset holds something else than asked for.
-    #[error("node `{node}`: dataset `{dataset}` holds {found}, not {expected}. Export it as {expected}")]
+    #[error("node `{node}`: dataset `{dataset}` holds {found}; needed: {expected}. Export it so")]
     WrongType {
         /// Name of the node.
         node: String,
@@ -90,9 +90,7 @@ pub enum Problem {
         found: String,
     },
     /// A dataset has the wrong number of dimensions or extents.
-    #[error(
-        "node `{node}`: dataset `{dataset}` has shape {found:?}, where {expected} is needed. Export it with that shape"
-    )]
+    #[error("node `{node}`: dataset `{dataset}` has shape {found:?}; needed: {expected}. Export it so")]
     WrongShape {
         /// Name of the node.
         node: String,
@@ -136,7 +134,7 @@ pub enum Problem {
         node: String,
     },
     /// The table of edges is not `[n, 2]`.
-    #[error("`/node/edges` has shape {found:?}, where [edges, 2] is needed. Each row names a source and a target node")]
+    #[error("`/node/edges` has shape {found:?}; needed: [edges, 2]. Each row names a source and a target node")]
     EdgesShape {
         /// The shape it has.
         found: Vec<usize>,

@@ -12,8 +12,8 @@ use hdf5_pure::{DType, Dataset, File, Group, VlenStringReadOptions, is_hdf5_byte
 use super::check::wrong_shape;
 use super::{CubaLi, CubaLif, Edge, Graph, Li, Lif, Matrix, NirError, Node, Problem};
 
-/// The largest file [`read`] takes, in bytes: a network that fills a card's DRAM fits many times over.
-pub const MAX_FILE_BYTES: u64 = 4 << 30;
+/// The largest file [`read`] takes, in bytes: weights for a card's whole memory fit.
+pub const MAX_FILE_BYTES: u64 = 1 << 30;
 
 /// Deflate, the strongest filter HDF5 files commonly use, expands one byte to at most 1032, so a dataset that claims more
 /// than that times the size of its file lies.
@@ -278,7 +278,7 @@ impl Fields<'_> {
         let whole = |&value: &f64| (0.0..9_007_199_254_740_992.0).contains(&value) && value.fract() == 0.0;
         if let Some(&value) = stored.data.iter().find(|value| !whole(value)) {
             let (node, found) = (self.name.into(), value.to_string());
-            return Err(Problem::WrongType { node, dataset, expected: "whole numbers, 0 or more,", found });
+            return Err(Problem::WrongType { node, dataset, expected: "whole numbers, 0 or more", found });
         }
         Ok(stored.data.iter().map(|&value| value as usize).collect())
     }

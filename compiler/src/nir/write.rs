@@ -18,12 +18,21 @@ pub fn write(graph: &Graph, path: impl AsRef<Path>) -> Result<(), NirError> {
     let path = path.as_ref();
     let fail = |problems| NirError { file: path.to_path_buf(), problems };
     let bytes = to_bytes(graph).map_err(fail)?;
-    replace(path, &bytes).map_err(|error| fail(vec![error.into()]))
+    write_whole(path, &bytes).map_err(|error| fail(vec![error.into()]))
 }
 
-fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+/// Replaces the file `path` by one with these bytes, written beside it and then renamed, so that there is never half a
+/// file of that name.
+///
+/// # Errors
+/// Whatever the file system says.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    let mut builder = tempfile::Builder::new();
+    // Results are no secrets: they get the permissions any new file would have.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.tempfile_in(folder)?;
     file.write_all(bytes)?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
