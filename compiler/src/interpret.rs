@@ -281,10 +281,10 @@ impl<'n> Interpreter<'n> {
                     Phase::Update(index) => {
                         let population = &network.populations[index];
                         self.states[index].update(index, population, &mut self.generators, observer);
+                        self.record(index, &mut run);
                     }
                 }
             }
-            self.record(&mut run);
         }
         for (finals, (state, population)) in run.finals.iter_mut().zip(self.states.iter().zip(&network.populations)) {
             *finals = state.variables.iter().map(|codes| codes[..population.size as usize].to_vec()).collect();
@@ -342,15 +342,15 @@ impl<'n> Interpreter<'n> {
         }
     }
 
-    fn record(&self, run: &mut Run) {
-        for (index, (state, population)) in self.states.iter().zip(&self.network.populations).enumerate() {
-            for (train, spikes) in run.events[index].iter_mut().zip(&state.events) {
-                train.push(spikes.clone());
-            }
-            for (trace, codes) in run.traces[index].iter_mut().zip(&state.variables) {
-                if let Some(trace) = trace {
-                    trace.push(codes[..population.size as usize].to_vec());
-                }
+    /// Keeps what a population has just updated.
+    fn record(&self, index: usize, run: &mut Run) {
+        let (population, state) = (&self.network.populations[index], &self.states[index]);
+        for (train, neurons) in run.events[index].iter_mut().zip(&state.events) {
+            train.push(neurons.clone());
+        }
+        for (trace, codes) in run.traces[index].iter_mut().zip(&state.variables) {
+            if let Some(trace) = trace {
+                trace.push(codes[..population.size as usize].to_vec());
             }
         }
     }

@@ -137,6 +137,11 @@ pub struct Code {
 }
 
 impl Code {
+    /// The same registers and labels, and nothing to execute yet.
+    pub(crate) fn without_items(&self) -> Self {
+        Self { items: Vec::new(), names: self.names.clone(), counts: self.counts }
+    }
+
     /// A new scalar register.
     pub fn x(&mut self) -> Reg {
         self.register(File::X)

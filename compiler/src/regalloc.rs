@@ -134,7 +134,7 @@ fn spill(code: &Code, victims: &[Reg], slots: &mut Slots) -> Result<Code, Alloca
     for reg in victims {
         homes.insert(*reg, home(code, *reg, slots)?);
     }
-    let mut result = Code { items: Vec::new(), ..code.clone() };
+    let mut result = code.without_items();
     for item in &code.items {
         match item {
             Item::Inst(inst) if inst.registers().any(|(reg, _)| homes.contains_key(&reg)) => {
