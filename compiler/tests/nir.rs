@@ -332,4 +332,59 @@ proptest! {
             prop_assert!(graph.check().is_empty());
         }
     }
+
+    /// Other library, other format version: these files have version 0 superblocks and symbol tables.
+    #[test]
+    fn damaged_published_files_never_panic(
+        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..20),
+        second in any::<bool>(),
+    ) {
+        let Some(folder) = published() else { return Ok(()) };
+        let name = if second { "lif/lif_norse.nir" } else { "braille/braille_noDelay_bias_zero.nir" };
+        let mut bytes = std::fs::read(folder.join(name)).unwrap();
+        for (at, value) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
+        if let Ok(graph) = read_bytes(&bytes) {
+            prop_assert!(graph.check().is_empty());
+        }
+    }
+}
+
+/// `nir.write` compresses by default.
+#[test]
+fn compressed_weights_read_and_damaged_ones_never_panic() {
+    let numbers: Vec<f64> = (0..64).map(f64::from).collect();
+    let mut file = FileBuilder::new();
+    let mut root = file.create_group("node");
+    root.create_dataset("type").with_vlen_strings(&["NIRGraph"]).with_shape(&[]);
+    root.create_dataset("edges").with_vlen_strings(&["in", "w", "w", "out"]).with_shape(&[2, 2]);
+    let mut nodes = root.create_group("nodes");
+    for (name, kind) in [("in", "Input"), ("w", "Linear"), ("out", "Output")] {
+        let mut node = nodes.create_group(name);
+        node.create_dataset("type").with_vlen_strings(&[kind]).with_shape(&[]);
+        if kind == "Linear" {
+            node.create_dataset("weight")
+                .with_f64_data(&numbers)
+                .with_shape(&[8, 8])
+                .with_chunks(&[4, 8])
+                .with_deflate(4);
+        } else {
+            node.create_dataset("shape").with_i64_data(&[8]);
+        }
+        nodes.add_group(node.finish());
+    }
+    root.add_group(nodes.finish());
+    file.add_group(root.finish());
+    let bytes = file.finish().unwrap();
+    let weight = Matrix { rows: 8, cols: 8, data: numbers };
+    assert_eq!(read_bytes(&bytes).unwrap().nodes["w"], Node::Linear { weight });
+    for at in 0..bytes.len() {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 0xff;
+        if let Ok(graph) = read_bytes(&damaged) {
+            assert!(graph.check().is_empty(), "byte {at}");
+        }
+    }
 }
