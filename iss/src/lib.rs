@@ -36,6 +36,7 @@ pub mod observe;
 pub mod state;
 pub mod timing;
 pub mod trap;
+pub mod view;
 
 pub use error::Error;
 pub use machine::{Limits, Machine, Options, Outcome};

@@ -152,6 +152,14 @@ impl<T: Timing> Machine<T> {
         self.core.memory.read(space, address, out)
     }
 
+    /// A copy of `length` bytes of a memory.
+    ///
+    /// # Errors
+    /// [`Error::Outside`] when they do not all lie in it; nothing is allocated then.
+    pub fn read_bytes(&self, space: Space, address: u32, length: u32) -> Result<Vec<u8>, Error> {
+        self.core.memory.read_bytes(space, address, length)
+    }
+
     /// Copies bytes into a memory.
     ///
     /// # Errors

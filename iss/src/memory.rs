@@ -135,6 +135,17 @@ impl Memory {
         Ok(())
     }
 
+    /// A copy of `length` bytes of a space.
+    ///
+    /// # Errors
+    /// [`Error::Outside`] when they do not all lie in it; nothing is allocated then.
+    pub fn read_bytes(&self, space: Space, address: u32, length: u32) -> Result<Vec<u8>, Error> {
+        self.check_range(space, address, length as usize)?;
+        let mut bytes = vec![0; length as usize];
+        self.read(space, address, &mut bytes)?;
+        Ok(bytes)
+    }
+
     /// Copies bytes into a space.
     ///
     /// # Errors
