@@ -42,8 +42,21 @@ pub fn package() -> String {
         let _ = writeln!(text, "  localparam logic [31:0] BASE_{name:<12} = 32'h{:08x};", row.base);
         let _ = writeln!(text, "  localparam logic [31:0] WINDOW_{name:<12} = 32'h{:08x};", row.window);
     }
+    legal(&mut text);
     text += "\nendpackage\n";
     text
+}
+
+/// A function that tells whether a word belongs to a row.
+fn legal(text: &mut String) {
+    text.push_str("\n  // Whether a word is an instruction of the machine.\n");
+    text.push_str("  function automatic logic insn_is_legal(input logic [31:0] word);\n    unique casez (word)\n");
+    let names: Vec<String> = SPECS.iter().map(|spec| format!("INSN_{}", constant(spec.mnemonic()))).collect();
+    for (index, line) in names.chunks(6).enumerate() {
+        let separator = if index + 1 < names.len().div_ceil(6) { "," } else { ":" };
+        let _ = writeln!(text, "      {}{separator}", line.join(", "));
+    }
+    text.push_str("        return 1'b1;\n      default: return 1'b0;\n    endcase\n  endfunction\n");
 }
 
 /// `sext.b` to `SEXT_B`.

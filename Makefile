@@ -1,0 +1,58 @@
+# The front door. Every target is a command that CI or a person runs; `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test check gen lint bench doc clean setup setup-rtl show-keystone
+
+CARGO ?= cargo
+OUT   := out
+BIN   := target/release
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## compile the shipped Yin-Yang network, run its 1,000 test samples on the simulator, write a report
+	$(CARGO) build --release --quiet -p fenn-compiler -p fenn-host -p fenn-yin-yang
+	mkdir -p $(OUT)/demo
+	$(BIN)/yin-yang data --split test --out-spikes $(OUT)/demo/spikes.npy --labels $(OUT)/demo/labels.npy
+	$(BIN)/yin-yang evaluate programs/yin-yang/yin-yang.nir --split test
+	$(BIN)/fenn-cc programs/yin-yang/yin-yang.nir --dt 0.0005 --steps 80 --readout max --record all -o $(OUT)/demo/yin-yang.elf
+	$(BIN)/fenn-run $(OUT)/demo/yin-yang.elf --data $(OUT)/demo/spikes.npy --labels $(OUT)/demo/labels.npy \
+	    --report $(OUT)/demo/report.html
+	@echo "report: $(OUT)/demo/report.html"
+
+test: setup setup-rtl check lint ## install what the tests need, then every check and every test
+	$(CARGO) test --workspace --all-features
+
+check: ## formatting, clippy, documentation, layering
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --all-features --quiet -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
+	ci/layering.sh
+
+gen: ## write the files that are read off the instruction table; read the diff
+	$(CARGO) run --quiet -p fenn-isa --bin isa-gen
+
+lint: ## the generated SystemVerilog, by Verilator
+	verilator --lint-only -Wall rtl/lint/waivers.vlt rtl/pkg/fenn_isa_pkg.sv rtl/lint/fenn_isa_pkg_top.sv
+
+bench: ## simulated instructions per second
+	$(CARGO) bench --quiet -p fenn-iss
+
+doc: ## the Rust documentation, with private items
+	$(CARGO) doc --workspace --no-deps --document-private-items
+
+clean: ## remove what was built
+	$(CARGO) clean
+	rm -rf $(OUT)
+
+show-keystone: setup ## the keystone's figures, each against its gate
+	$(CARGO) build --release --quiet --workspace
+	$(BIN)/fenn-show keystone
+
+# Debian packages, only where they are missing.
+setup:
+	@ci/install.sh riscv64-unknown-elf-as:binutils-riscv64-unknown-elf
+
+setup-rtl:
+	@ci/install.sh verilator:verilator
