@@ -268,3 +268,86 @@ fn label_positions(code: &Code) -> BTreeMap<Label, usize> {
     let labels = code.items.iter().enumerate();
     labels.filter_map(|(at, item)| if let Item::Label(label) = item { Some((*label, at)) } else { None }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Forty scalar values that are all alive across a loop, in which each is changed; then all are stored.
+    fn crowded() -> Code {
+        let mut code = Code::default();
+        let values: Vec<Reg> = (0..40).map(|index| code.constant(5000 + index)).collect();
+        let left = code.constant(3);
+        let head = code.label();
+        code.bind(head);
+        for pair in values.windows(2) {
+            code.emit(Op::Add, &[pair[0].into(), pair[0].into(), pair[1].into()]);
+        }
+        code.advance(left, -1);
+        code.emit(Op::Bne, &[left.into(), Arg::Zero, head.into()]);
+        for (index, value) in values.iter().enumerate() {
+            code.emit(Op::Sw, &[(*value).into(), (1024 + 4 * index as i64).into(), Arg::Zero]);
+        }
+        code
+    }
+
+    #[test]
+    fn values_that_do_not_fit_are_spilled() {
+        let allocation = allocate(&crowded()).unwrap();
+        assert!(allocation.spilled[0] >= 9, "41 values and 31 registers");
+        assert!(allocation.registers.values().all(|register| *register < 32));
+    }
+
+    /// Two registers that are both wanted later must not be one: the checker sees each such mistake.
+    #[test]
+    fn the_checker_sees_shared_registers() {
+        let code = crowded();
+        let allocation = allocate(&code).unwrap();
+        let intervals = liveness::intervals(&allocation.code);
+        let mut mistakes = 0;
+        for (index, a) in intervals.iter().enumerate() {
+            for b in intervals[index + 1..].iter().filter(|b| b.reg.file == a.reg.file) {
+                // Overlapping strictly: each is read after the other has been written.
+                if a.start.max(b.start) + 2 < a.end.min(b.end) {
+                    let mut wrong = allocation.clone();
+                    wrong.registers.insert(b.reg, wrong.registers[&a.reg]);
+                    assert!(checker::check(&code, &wrong).is_err(), "{} and {} share a register", a.reg, b.reg);
+                    mistakes += 1;
+                }
+            }
+        }
+        assert!(mistakes > 300, "{mistakes}");
+    }
+
+    /// Without any one instruction a value is lost. Reloads are sometimes superfluous (the register still holds the
+    /// value), so not all of those are missed.
+    #[test]
+    fn the_checker_sees_missing_instructions() {
+        let code = crowded();
+        let allocation = allocate(&code).unwrap();
+        let (mut reloads, mut missed) = (0, 0);
+        for (at, item) in allocation.code.items.iter().enumerate() {
+            let Item::Inst(inst) = item else { continue };
+            let mut wrong = allocation.clone();
+            wrong.code.items.remove(at);
+            let seen = checker::check(&code, &wrong).is_err();
+            if inst.origin == Origin::Reload {
+                reloads += 1;
+                missed += usize::from(seen);
+            } else {
+                assert!(seen, "{inst}");
+            }
+        }
+        assert!(missed > reloads / 2, "{missed} of {reloads}");
+    }
+
+    #[test]
+    fn too_many_values_are_refused() {
+        let mut code = Code::default();
+        let values: Vec<Reg> = (0..300).map(|index| code.def_x(Op::Lw, &[Arg::Imm(index), Arg::Zero])).collect();
+        for value in values {
+            code.emit(Op::Sw, &[value.into(), 0.into(), Arg::Zero]);
+        }
+        assert_eq!(allocate(&code).unwrap_err(), AllocationError::TooComplex);
+    }
+}
