@@ -5,8 +5,8 @@ use fenn_compiler::backend::{Options, compile};
 use fenn_compiler::interpret::{Interpreter, Run, SpikeTrain};
 use fenn_compiler::kernel::{BinaryOp, CompareOp, Cond, Expr, Kernel, Place, Rounding, Slot, Stmt, Type};
 use fenn_compiler::network::{
-    Encoding, Input, Network, Phase, Population, Projection, Quantity, Recording, Source, StatePolicy, Values, Variable,
-    Weights,
+    Encoding, Input, Network, Phase, Population, Projection, Quantity, Recording, Source, StatePolicy, Values,
+    Variable, Weights,
 };
 use fenn_isa::fixed::Format;
 use fenn_isa::image::Image;
@@ -67,14 +67,20 @@ fn expr(saturating: bool) -> impl Strategy<Value = Expr> + Clone {
         let op = prop::sample::select(vec![sums[0], sums[1], BinaryOp::And]);
         let two = (inner.clone(), inner.clone());
         prop_oneof![
-            (op, inner.clone(), inner.clone())
-                .prop_map(|(op, left, right)| Expr::Binary { op, left: left.into(), right: right.into() }),
+            (op, inner.clone(), inner.clone()).prop_map(|(op, left, right)| Expr::Binary {
+                op,
+                left: left.into(),
+                right: right.into()
+            }),
             (two, 0..16u8, rounding(), any::<bool>()).prop_map(|((left, right), shift, rounding, saturating)| {
                 Expr::Multiply { left: left.into(), right: right.into(), shift, rounding, saturating }
             }),
             (inner.clone(), 0..16u8).prop_map(|(value, shift)| Expr::ShiftLeft { value: value.into(), shift }),
-            (inner.clone(), 0..16u8, rounding())
-                .prop_map(|(value, shift, rounding)| Expr::ShiftRight { value: value.into(), shift, rounding }),
+            (inner.clone(), 0..16u8, rounding()).prop_map(|(value, shift, rounding)| Expr::ShiftRight {
+                value: value.into(),
+                shift,
+                rounding
+            }),
             (compare(inner.clone()), inner.clone(), inner).prop_map(|(condition, then, otherwise)| Expr::Select {
                 condition: condition.into(),
                 then: then.into(),
@@ -92,8 +98,11 @@ fn statement(saturating: bool) -> impl Strategy<Value = Stmt> {
     ];
     simple.prop_recursive(2, 8, 3, move |inner| {
         let block = prop::collection::vec(inner, 0..3);
-        (condition(expr(saturating)), block.clone(), block)
-            .prop_map(|(condition, then, otherwise)| Stmt::If { condition, then, otherwise })
+        (condition(expr(saturating)), block.clone(), block).prop_map(|(condition, then, otherwise)| Stmt::If {
+            condition,
+            then,
+            otherwise,
+        })
     })
 }
 
@@ -103,10 +112,10 @@ fn kernel() -> impl Strategy<Value = Kernel> {
         let ty = Type { format: Format::new(9).unwrap(), saturating };
         let slot = |prefix: &str, index: usize| Slot { name: format!("{prefix}{index}"), ty };
         // Locals are to be assigned before they are read.
-        body.splice(0..0, (0..LOCALS).map(|index| Stmt::Assign {
-            place: Place::Local(index),
-            value: Expr::Variable(index),
-        }));
+        body.splice(
+            0..0,
+            (0..LOCALS).map(|index| Stmt::Assign { place: Place::Local(index), value: Expr::Variable(index) }),
+        );
         Kernel {
             variables: (0..VARIABLES).map(|index| slot("V", index)).collect(),
             parameters: (0..PARAMETERS).map(|index| slot("P", index)).collect(),
@@ -149,9 +158,14 @@ fn network() -> impl Strategy<Value = Network> {
             .map(|(from, to)| prop::collection::vec(-300..300i16, (sizes[*from] * sizes[*to]) as usize))
             .collect();
         let order = Just([
-            Phase::Propagate(0), Phase::Propagate(1), Phase::Propagate(2), Phase::Propagate(3), Phase::Update(0),
+            Phase::Propagate(0),
+            Phase::Propagate(1),
+            Phase::Propagate(2),
+            Phase::Propagate(3),
+            Phase::Update(0),
             Phase::Update(1),
-        ]).prop_shuffle();
+        ])
+        .prop_shuffle();
         (weights, order).prop_map(move |(weights, order)| {
             build(input, &flags, [first.clone(), second.clone()], seed, weights, &order)
         })
@@ -223,7 +237,8 @@ fn read_spikes(machine: &Machine, array: &SpikeArray) -> SpikeTrain {
     let mut bytes = vec![0; 4 * (array.words * array.steps) as usize];
     machine.read(Space::Scalar, array.address, &mut bytes).unwrap();
     let words: Vec<u32> = bytes.chunks_exact(4).map(|word| u32::from_le_bytes(word.try_into().unwrap())).collect();
-    let neurons = |words: &[u32]| (0..32 * words.len() as u32).filter(|n| words[*n as usize / 32] >> (n % 32) & 1 == 1).collect();
+    let neurons =
+        |words: &[u32]| (0..32 * words.len() as u32).filter(|n| words[*n as usize / 32] >> (n % 32) & 1 == 1).collect();
     SpikeTrain::new(words.chunks_exact(array.words as usize).map(neurons).collect())
 }
 
@@ -291,7 +306,11 @@ fn check(network: Network, ready_flag: bool) {
                 panic!("only variables are outputs here");
             };
             let values = read_values(&machine, array, described.neurons).pop().unwrap();
-            assert_eq!(values, expected.finals[output.population][variable], "run {run}, {} {variable}", described.name);
+            assert_eq!(
+                values, expected.finals[output.population][variable],
+                "run {run}, {} {variable}",
+                described.name
+            );
         }
     }
 }

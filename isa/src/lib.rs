@@ -11,10 +11,11 @@
 
 pub mod code;
 pub mod csr;
+pub mod exception;
 pub mod fixed;
+pub mod generate;
 #[cfg(feature = "image")]
 pub mod image;
-pub mod generate;
 pub mod lane;
 pub mod layout;
 pub mod memory;

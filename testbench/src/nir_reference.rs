@@ -89,7 +89,9 @@ fn size(node: &Node) -> Option<usize> {
         Node::Li(p) => Some(p.tau.len()),
         Node::CubaLif(p) => Some(p.tau_mem.len()),
         Node::CubaLi(p) => Some(p.tau_mem.len()),
-        Node::Input { .. } | Node::Output { .. } | Node::Linear { .. } | Node::Affine { .. } | Node::Other { .. } => None,
+        Node::Input { .. } | Node::Output { .. } | Node::Linear { .. } | Node::Affine { .. } | Node::Other { .. } => {
+            None
+        }
     }
 }
 

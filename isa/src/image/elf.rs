@@ -167,11 +167,15 @@ impl Image {
     pub fn write(&self, path: impl AsRef<Path>) -> Result<(), FileError> {
         let path = path.as_ref();
         let bytes = self.to_elf().map_err(|source| FileError::Elf { path: path.to_owned(), source })?;
-        write_whole(path, &bytes).map_err(|source| FileError::Write { path: path.to_owned(), source })
+        write_file(path, &bytes).map_err(|source| FileError::Write { path: path.to_owned(), source })
     }
 }
 
-fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+/// Writes a file beside its place first and renames it then, so that there is never half a file of that name.
+///
+/// # Errors
+/// Where the system refuses.
+pub fn write_file(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let parent = match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
