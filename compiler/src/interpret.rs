@@ -91,6 +91,30 @@ impl SpikeTrain {
         counts
     }
 
+    /// The train one step later: nothing in the first step, and the last step's spikes are lost.
+    pub fn delayed(&self) -> Self {
+        let first = self.steps.first().map(|_| Vec::new());
+        let kept = &self.steps[..self.len().saturating_sub(1)];
+        Self { steps: first.into_iter().chain(kept.iter().cloned()).collect() }
+    }
+
+    /// Whether the train fits an input `input` of `size` neurons in a run of `steps` steps.
+    ///
+    /// # Errors
+    /// [`RunError::Steps`] or [`RunError::Neuron`].
+    pub fn check(&self, input: &str, size: u32, steps: u32) -> Result<(), RunError> {
+        let input = || input.to_owned();
+        if self.len() != steps as usize {
+            return Err(RunError::Steps { input: input(), expected: steps, found: self.len() });
+        }
+        for (step, spikes) in self.steps.iter().enumerate() {
+            if let Some(&neuron) = spikes.last().filter(|neuron| **neuron >= size) {
+                return Err(RunError::Neuron { input: input(), size, neuron, step });
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn push(&mut self, spikes: Vec<u32>) {
         self.steps.push(spikes);
     }
@@ -297,18 +321,12 @@ impl<'n> Interpreter<'n> {
         if expected != found {
             return Err(RunError::Inputs { expected, found });
         }
-        for (input, train) in self.network.inputs.iter().zip(inputs) {
-            if train.len() != self.network.steps as usize {
-                let (expected, found) = (self.network.steps, train.len());
-                return Err(RunError::Steps { input: input.name.clone(), expected, found });
-            }
-            for (step, spikes) in train.steps().iter().enumerate() {
-                if let Some(&neuron) = spikes.last().filter(|neuron| **neuron >= input.size) {
-                    return Err(RunError::Neuron { input: input.name.clone(), size: input.size, neuron, step });
-                }
-            }
-        }
-        Ok(())
+        let steps = self.network.steps;
+        self.network
+            .inputs
+            .iter()
+            .zip(inputs)
+            .try_for_each(|(input, train)| train.check(&input.name, input.size, steps))
     }
 
     fn reset(&mut self) {

@@ -1,0 +1,210 @@
+//! Why a graph cannot be imported. A message names the node and says what to do.
+
+use fenn_isa::fixed::Format;
+
+use crate::interpret::RunError;
+use crate::verify::VerifyError;
+
+use super::options::Part;
+
+/// Something that keeps a graph from being imported.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImportError {
+    /// The time step is not given.
+    #[error(
+        "the length of a time step is not given, and NIR files do not state it; give dt in the unit of the file's time constants, such as --dt 1e-4"
+    )]
+    NoTimeStep,
+    /// The time step is no length of time.
+    #[error("a time step of {0} is impossible; dt must be positive and finite")]
+    TimeStep(f64),
+    /// A run without steps.
+    #[error("a run of 0 time steps is impossible; give at least 1")]
+    NoSteps,
+    /// The combination has no meaning.
+    #[error(
+        "reset as in snnTorch decides about spikes by the new potential; leave out the choice of the old one, or choose another reset"
+    )]
+    ResetAndSpikeFrom,
+    /// A node type without a counterpart.
+    #[error(
+        "node `{node}` is of type {kind}, which is not supported; supported are Input, Output, Linear, Affine, LIF, CubaLIF, LI and CubaLI. Express the node by these, or remove it"
+    )]
+    Unsupported {
+        /// The node.
+        node: String,
+        /// Its type.
+        kind: String,
+    },
+    /// An edge against the direction of things.
+    #[error(
+        "the edge from `{from}` to `{to}` is impossible: nothing leads into an Input or out of an Output. Remove it"
+    )]
+    Edge {
+        /// Its source.
+        from: String,
+        /// Its target.
+        to: String,
+    },
+    /// Numbers other than spikes would have to travel.
+    #[error(
+        "node `{node}` of type {kind} does not spike, but feeds `{to}`; only spikes can be sent on. Lead it to an Output, or use a spiking type"
+    )]
+    Graded {
+        /// The node.
+        node: String,
+        /// Its type.
+        kind: &'static str,
+        /// What it feeds.
+        to: String,
+    },
+    /// Neurons whose number nothing tells.
+    #[error(
+        "how many neurons node `{node}` has is stated neither by it nor by what feeds it; give its parameters one number per neuron"
+    )]
+    UnknownSize {
+        /// The node.
+        node: String,
+    },
+    /// Two ends of an edge do not fit.
+    #[error("`{from}` gives {gives} numbers, but `{to}` takes {takes}; correct the shapes")]
+    SizeMismatch {
+        /// Source of the edge.
+        from: String,
+        /// Its numbers.
+        gives: usize,
+        /// Target of the edge.
+        to: String,
+        /// Its numbers.
+        takes: usize,
+    },
+    /// A matrix larger than any machine's memory.
+    #[error("from `{from}` to `{to}` there are {weights} weights, more than the {limit} any machine could hold")]
+    TooLarge {
+        /// The source.
+        from: String,
+        /// The neurons.
+        to: String,
+        /// How many.
+        weights: u128,
+        /// How many are taken.
+        limit: usize,
+    },
+    /// A loop without neurons.
+    #[error(
+        "the nodes {nodes} feed each other in a circle without neurons, which has no meaning; remove an edge or put neurons between"
+    )]
+    LinearCycle {
+        /// Their names, in backquotes.
+        nodes: String,
+    },
+    /// A node that never gets spikes.
+    #[error("no Input leads to node `{node}`; connect or remove it")]
+    Unreachable {
+        /// The node.
+        node: String,
+    },
+    /// A node that has no effect.
+    #[error("node `{node}` leads to no Output; connect or remove it")]
+    DeadEnd {
+        /// The node.
+        node: String,
+    },
+    /// An Output that is not fed by exactly one node.
+    #[error("Output `{output}` is fed by {count} nodes, but must be by one; give each its own Output")]
+    OutputEdges {
+        /// The Output.
+        output: String,
+        /// How many.
+        count: usize,
+    },
+    /// An Output that is not fed by neurons.
+    #[error(
+        "Output `{output}` is fed by `{node}` of type {kind}, but must be by neurons; end the network in LI, CubaLI, LIF or CubaLIF"
+    )]
+    OutputSource {
+        /// The Output.
+        output: String,
+        /// What feeds it.
+        node: String,
+        /// Its type.
+        kind: String,
+    },
+    /// Spikes of neurons that do not spike.
+    #[error(
+        "the spikes of Output `{output}` cannot be counted, since its neurons do not spike; choose another readout"
+    )]
+    CountOfPotential {
+        /// The Output.
+        output: String,
+    },
+    /// A step longer than a time constant.
+    #[error(
+        "node `{node}`: {constant} of neuron {neuron} is {tau}, shorter than a time step of {dt}, with which forward Euler overshoots; give a shorter dt in the file's unit of time, or choose exponential Euler"
+    )]
+    StepTooLong {
+        /// The node.
+        node: String,
+        /// Which time constant.
+        constant: &'static str,
+        /// Whose.
+        neuron: usize,
+        /// The constant.
+        tau: f64,
+        /// The step.
+        dt: f64,
+    },
+    /// Numbers beyond all bounds.
+    #[error("node `{node}`: weights, w_in and r multiply to something that is not a finite number; rescale them")]
+    NotFinite {
+        /// The neurons.
+        node: String,
+    },
+    /// A format for neurons that do not exist.
+    #[error("a format is given for `{population}`, but the neurons are {known}")]
+    UnknownPopulation {
+        /// As given.
+        population: String,
+        /// The names, in backquotes.
+        known: String,
+    },
+    /// Two formats that cannot be converted into each other.
+    #[error(
+        "node `{node}`: from {current} for I to {potential} for V is more than a factor of 2^14; choose formats nearer to each other"
+    )]
+    FormatsApart {
+        /// The neurons.
+        node: String,
+        /// Format of `I`.
+        current: Format,
+        /// Format of `V`.
+        potential: Format,
+    },
+    /// No format is possible.
+    #[error(
+        "node `{node}`: no format of 16 bits suits its {part:?} ({why}); rescale the node's weights and potentials so that the threshold is near 1"
+    )]
+    NoFormat {
+        /// The neurons.
+        node: String,
+        /// Which variable.
+        part: Part,
+        /// What they would have to hold.
+        why: String,
+    },
+    /// Nothing to calibrate on.
+    #[error("there is nothing to try number formats on; give samples, or let at least 1 be generated")]
+    NoCalibration,
+    /// A sample for calibration that does not fit the network.
+    #[error("calibration sample {sample}: {error}")]
+    Sample {
+        /// Which, counted from 0.
+        sample: usize,
+        /// How it does not fit.
+        error: RunError,
+    },
+    /// The importer made a network that is not well-formed: a defect of this program.
+    #[error("internal error, please report: the imported network is not well-formed: {0}")]
+    Internal(VerifyError),
+}
