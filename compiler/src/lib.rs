@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod backend;
+pub mod description;
 pub mod diagnostic;
 pub mod equation;
 pub mod import;
