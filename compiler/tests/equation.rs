@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use fenn_compiler::diagnostic::{Source, render};
 use fenn_compiler::equation::{Declarations, Options, compile, parse_type};
 use fenn_compiler::kernel::{Kernel, Rounding};
+use fenn_compiler::network::{Network, Output, Phase, Population, Quantity, Readout, StatePolicy, Values, Variable};
+use fenn_compiler::verify::verify;
 
 #[path = "equation/numbers.rs"]
 mod numbers;
@@ -32,6 +34,32 @@ fn settings(text: &str) -> (Declarations, Options) {
         }
     }
     (declarations, options)
+}
+
+/// Asserts that a population with this kernel, which has a variable, makes a well-formed network.
+fn assert_well_formed(kernel: &Kernel) {
+    let variable = Variable { initial: Values::Uniform(0), reset: true };
+    let population = Population {
+        name: "population".into(),
+        size: 1,
+        kernel: kernel.clone(),
+        variables: vec![variable; kernel.variables.len()],
+        parameters: vec![Values::Uniform(0); kernel.parameters.len()],
+    };
+    let network = Network {
+        name: "network".into(),
+        time_step_ms: None,
+        steps: 1,
+        state: StatePolicy::Reset,
+        seed: 1,
+        inputs: Vec::new(),
+        populations: vec![population],
+        projections: Vec::new(),
+        schedule: vec![Phase::Update(0)],
+        outputs: vec![Output { population: 0, quantity: Quantity::Variable(0), readout: Readout::Last }],
+        recordings: Vec::new(),
+    };
+    assert_eq!(verify(&network), Ok(()), "{kernel}");
 }
 
 fn files(folder: &str) -> Vec<PathBuf> {
@@ -61,6 +89,7 @@ fn programs_compile_to_their_kernels() {
         let source = Source { name: &name, text: &text };
         match compile(&source, &declarations, &options) {
             Ok((kernel, warnings)) => {
+                assert_well_formed(&kernel);
                 compare(&format!("{kernel}{}", render(&warnings, &source, false)), &path.with_extension("kernel"));
             }
             Err(errors) => panic!("{}", render(&errors, &source, false)),

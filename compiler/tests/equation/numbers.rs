@@ -474,6 +474,7 @@ proptest! {
         let mut printer = Printer(String::new());
         printer.lines(&program);
         let kernel = compiled(&printer.0, &options);
+        crate::assert_well_formed(&kernel);
 
         let number = |(index, code): (usize, &i16)| {
             Number { code: i128::from(*code), bits: FRACTIONS[index / 2], saturating: index % 2 == 1 }
