@@ -1,0 +1,249 @@
+//! Spikes from text: comma-separated columns.
+//!
+//! Contract: the kinds of text that [`super`] lists, told apart by a header if the first line has a word in it, and by
+//! the number of columns otherwise. As many columns as input units mean a dense table, even where they are two or
+//! three; give lists of programs with two or three input units a header.
+//!
+//! Blanks around a number and empty lines mean nothing.
+
+use super::spikes::Events;
+use super::{MOST_SAMPLES, Shape};
+use crate::error::DataProblem;
+
+/// What the columns of a list are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Column {
+    Sample,
+    Step,
+    /// In milliseconds.
+    Time,
+    Unit,
+}
+
+impl Column {
+    fn from_name(name: &str) -> Option<Self> {
+        match name.to_ascii_lowercase().as_str() {
+            "sample" => Some(Self::Sample),
+            "step" => Some(Self::Step),
+            "time_ms" => Some(Self::Time),
+            "unit" => Some(Self::Unit),
+            _ => None,
+        }
+    }
+}
+
+enum Layout {
+    Dense,
+    List(Vec<Column>),
+}
+
+/// The spikes in a text.
+pub(super) fn read<'a>(bytes: &[u8], shape: &'a Shape) -> Result<Events<'a>, DataProblem> {
+    let mut rows = Rows::new(bytes)?;
+    let Some(first) = rows.next().transpose()? else { return Ok(Events::listed(shape)) };
+    let is_header = first.is_words();
+    let layout = if is_header { header(&first, shape)? } else { by_columns(&first, shape)? };
+    let rows = (!is_header).then_some(Ok(first)).into_iter().chain(rows);
+    match layout {
+        Layout::Dense => dense(rows, shape),
+        Layout::List(columns) => list(rows, &columns, shape),
+    }
+}
+
+fn header(row: &Row, shape: &Shape) -> Result<Layout, DataProblem> {
+    let columns: Option<Vec<Column>> = row.fields().map(Column::from_name).collect();
+    let has = |wanted: &[Column]| {
+        columns.as_ref().is_some_and(|columns| {
+            columns.len() == wanted.len() && wanted.iter().all(|column| columns.contains(column))
+        })
+    };
+    let is_list = [Column::Step, Column::Time]
+        .into_iter()
+        .any(|when| has(&[when, Column::Unit]) || has(&[Column::Sample, when, Column::Unit]));
+    match columns {
+        Some(columns) if is_list => {
+            if columns.contains(&Column::Time) && shape.time_step_ms.is_none() {
+                let what = format!(
+                    "times cannot become steps, because the program `{}` says no time step; give a column `step`",
+                    shape.program
+                );
+                return Err(row.wrong(what));
+            }
+            Ok(Layout::List(columns))
+        }
+        _ => Err(row.wrong(
+            "the header must name the columns `step` or `time_ms`, `unit` and, for several samples, `sample`"
+                .to_owned(),
+        )),
+    }
+}
+
+fn by_columns(row: &Row, shape: &Shape) -> Result<Layout, DataProblem> {
+    match row.len() {
+        columns if columns as u64 == shape.units => Ok(Layout::Dense),
+        2 => Ok(Layout::List(vec![Column::Step, Column::Unit])),
+        3 => Ok(Layout::List(vec![Column::Sample, Column::Step, Column::Unit])),
+        columns => Err(row.wrong(format!(
+            "{columns} columns are neither a table for the {} input units of `{}` nor a list (step,unit or sample,step,unit)",
+            shape.units, shape.program
+        ))),
+    }
+}
+
+fn dense<'a>(
+    rows: impl Iterator<Item = Result<Row, DataProblem>>,
+    shape: &'a Shape,
+) -> Result<Events<'a>, DataProblem> {
+    // How many samples there are is known at the end.
+    let mut events = Events::listed(shape);
+    let steps = shape.steps as usize;
+    let mut count = 0;
+    for row in rows {
+        let row = row?;
+        let (sample, step) = (count / steps, count % steps);
+        if sample >= MOST_SAMPLES {
+            return Err(row.wrong(format!("there are more than {MOST_SAMPLES} samples")));
+        }
+        if row.len() as u64 != shape.units {
+            let what =
+                format!("{} columns, but the program `{}` has {} input units", row.len(), shape.program, shape.units);
+            return Err(row.wrong(what));
+        }
+        for (unit, field) in row.fields().enumerate() {
+            events.add_bit(whole(field), sample, step, unit).map_err(|what| row.wrong(format!("`{field}`: {what}")))?;
+        }
+        count += 1;
+    }
+    if !count.is_multiple_of(steps) {
+        let what = format!("holds {count} lines, which is no multiple of the {steps} steps of `{}`", shape.program);
+        return Err(DataProblem::Count { what });
+    }
+    Ok(events.with_samples(count / steps))
+}
+
+fn list<'a>(
+    rows: impl Iterator<Item = Result<Row, DataProblem>>,
+    columns: &[Column],
+    shape: &'a Shape,
+) -> Result<Events<'a>, DataProblem> {
+    let mut events = Events::listed(shape);
+    for row in rows {
+        let row = row?;
+        if row.len() != columns.len() {
+            return Err(row.wrong(format!("{} columns where there should be {}", row.len(), columns.len())));
+        }
+        let (mut sample, mut step, mut unit) = (0, 0, 0);
+        for (column, field) in columns.iter().zip(row.fields()) {
+            let number = || whole(field).ok_or_else(|| row.wrong(format!("`{field}` is not a whole number")));
+            match column {
+                Column::Sample => sample = number()?,
+                Column::Step => step = number()?,
+                Column::Unit => unit = number()?,
+                Column::Time => {
+                    let time_step = shape.time_step_ms.unwrap_or(f64::NAN);
+                    step = step_of(field, time_step).ok_or_else(|| row.wrong(format!("`{field}` is not a time")))?;
+                }
+            }
+        }
+        events.add(sample, step, unit).map_err(|what| row.wrong(what))?;
+    }
+    Ok(events)
+}
+
+/// The step into which a time in milliseconds falls.
+fn step_of(time: &str, time_step: f64) -> Option<i64> {
+    let step = (time.parse::<f64>().ok()? / time_step + 1e-6).floor();
+    (step.abs() < 2f64.powi(53)).then_some(step as i64)
+}
+
+/// A whole number, also where a decimal point and zeros follow, as table programs write them.
+fn whole(field: &str) -> Option<i64> {
+    field.parse().ok().or_else(|| {
+        let number = field.parse::<f64>().ok()?;
+        (number.fract() == 0.0 && number.abs() < 2f64.powi(53)).then_some(number as i64)
+    })
+}
+
+/// A line of text with something in it.
+pub(super) struct Row {
+    /// Counted from 1.
+    line: u64,
+    record: csv::StringRecord,
+}
+
+impl Row {
+    fn fields(&self) -> impl Iterator<Item = &str> {
+        self.record.iter()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.record.len()
+    }
+
+    /// Whether it looks like a header: something in it is a word, not a number, and not how numbers go wrong.
+    pub(super) fn is_words(&self) -> bool {
+        let is_word = |field: &str| field.starts_with(|c: char| c.is_alphabetic()) && field.parse::<f64>().is_err();
+        self.fields().any(is_word)
+    }
+
+    /// The first column.
+    pub(super) fn first(&self) -> &str {
+        self.record.get(0).unwrap_or("")
+    }
+
+    /// The whole number in the first column.
+    pub(super) fn number(&self) -> Option<i64> {
+        whole(self.first())
+    }
+
+    pub(super) fn wrong(&self, what: String) -> DataProblem {
+        DataProblem::Line { line: self.line, what }
+    }
+}
+
+/// The lines of a text.
+pub(super) struct Rows<'b> {
+    reader: csv::Reader<&'b [u8]>,
+}
+
+impl<'b> Rows<'b> {
+    pub(super) fn new(bytes: &'b [u8]) -> Result<Self, DataProblem> {
+        let text = std::str::from_utf8(bytes)
+            .map_err(|error| DataProblem::Unknown(format!("byte {} is not UTF-8", error.valid_up_to())))?;
+        if let Some(offset) = text.find('\0') {
+            return Err(DataProblem::Unknown(format!("byte {offset} is zero")));
+        }
+        // Spreadsheets put a byte-order mark first.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .quoting(false)
+            .trim(csv::Trim::All)
+            .from_reader(text.as_bytes());
+        Ok(Self { reader })
+    }
+}
+
+impl Iterator for Rows<'_> {
+    type Item = Result<Row, DataProblem>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let mut record = csv::StringRecord::new();
+            match self.reader.read_record(&mut record) {
+                Ok(false) => return None,
+                Ok(true) => {
+                    let line = record.position().map_or(0, csv::Position::line);
+                    if record.iter().any(|field| !field.is_empty()) {
+                        return Some(Ok(Row { line, record }));
+                    }
+                }
+                Err(error) => {
+                    let line = error.position().map_or(0, csv::Position::line);
+                    return Some(Err(DataProblem::Line { line, what: error.to_string() }));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The device that is the simulator.
+//!
+//! Contract: as [`Device`] says, with both limits kept: instructions exactly, time to within one slice of
+//! [`SLICE`] instructions. Clones are independent devices and cheap, so a worker thread can have its own.
+//!
+//! Not here: what instructions do (see [`fenn_iss`]).
+
+use std::time::Instant;
+
+use fenn_isa::image::Image;
+use fenn_isa::memory::{MachineConfig, Space};
+use fenn_iss::{Limits, Machine, OneCycle, Options, Stop, Timing, Trap};
+
+use crate::device::{Device, Finished, Limit};
+use crate::error::{DeviceError, Exceeded};
+
+/// Instructions between two looks at the clock: some tens of milliseconds.
+pub const SLICE: u64 = 1 << 20;
+
+/// A simulated core, with a model of time.
+#[derive(Debug, Clone)]
+pub struct Simulator<T = OneCycle> {
+    machine: Machine<T>,
+    name: String,
+    loaded: bool,
+    /// What the run that has not ended has come to so far.
+    running: Option<Finished>,
+}
+
+impl Simulator {
+    /// A machine with memories of these sizes that behaves as the board does where a program errs.
+    ///
+    /// # Errors
+    /// [`DeviceError::Config`] for sizes no machine can have.
+    pub fn new(config: MachineConfig) -> Result<Self, DeviceError> {
+        Self::with_options(config, Options::default())
+    }
+
+    /// A machine with memories of these sizes.
+    ///
+    /// # Errors
+    /// [`DeviceError::Config`] for sizes no machine can have.
+    pub fn with_options(config: MachineConfig, options: Options) -> Result<Self, DeviceError> {
+        Ok(Self::from_machine(Machine::new(config, options)?, "simulator (one cycle per instruction)"))
+    }
+}
+
+impl<T: Timing> Simulator<T> {
+    /// A device over this machine, whatever it holds; a program must still be loaded. `name` says in a few words what it
+    /// is and how it counts cycles.
+    pub fn from_machine(machine: Machine<T>, name: &str) -> Self {
+        Self { machine, name: name.to_owned(), loaded: false, running: None }
+    }
+}
+
+impl<T: Timing + Send> Device for Simulator<T> {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn config(&self) -> MachineConfig {
+        *self.machine.config()
+    }
+
+    fn load(&mut self, image: &Image) -> Result<(), DeviceError> {
+        self.machine.load(image)?;
+        (self.loaded, self.running) = (true, None);
+        Ok(())
+    }
+
+    fn read(&mut self, space: Space, address: u32, out: &mut [u8]) -> Result<(), DeviceError> {
+        Ok(self.machine.read(space, address, out)?)
+    }
+
+    fn write(&mut self, space: Space, address: u32, bytes: &[u8]) -> Result<(), DeviceError> {
+        Ok(self.machine.write(space, address, bytes)?)
+    }
+
+    fn start(&mut self, entry: u32) -> Result<(), DeviceError> {
+        let bytes = self.machine.config().instruction_bytes;
+        if !self.loaded {
+            return Err(DeviceError::NoProgram);
+        }
+        if self.running.is_some() {
+            return Err(DeviceError::Running);
+        }
+        if !entry.is_multiple_of(4) || entry >= bytes {
+            return Err(DeviceError::Entry { address: entry, bytes });
+        }
+        self.machine.state_mut().pc = entry;
+        self.running = Some(Finished::default());
+        Ok(())
+    }
+
+    fn wait(&mut self, limit: Limit) -> Result<Finished, DeviceError> {
+        let Some(mut so_far) = self.running else { return Err(DeviceError::NotRunning) };
+        let begin = Instant::now();
+        let mut left = limit.instructions;
+        loop {
+            let slice = left.min(SLICE);
+            let outcome = self.machine.run(Limits { instructions: Some(slice) }, &mut ());
+            so_far.instructions += outcome.instructions;
+            so_far.cycles += outcome.cycles;
+            left -= slice;
+            self.running = None;
+            let pc = match outcome.stop {
+                Stop::Ecall { .. } | Stop::ReadyFlag { .. } => return Ok(so_far),
+                Stop::Ebreak { pc } => return Err(DeviceError::Breakpoint { pc }),
+                Stop::Trap(trap) => return Err(fault(&trap)),
+                Stop::InstructionLimit { pc } => pc,
+            };
+            self.running = Some(so_far);
+            if left == 0 {
+                return Err(DeviceError::Limit { limit: Exceeded::Instructions(limit.instructions), pc: Some(pc) });
+            }
+            if begin.elapsed() >= limit.time {
+                return Err(DeviceError::Limit { limit: Exceeded::Time(limit.time), pc: Some(pc) });
+            }
+        }
+    }
+
+    fn halt(&mut self) -> Result<(), DeviceError> {
+        self.running = None;
+        Ok(())
+    }
+}
+
+fn fault(trap: &Trap) -> DeviceError {
+    DeviceError::Fault { pc: trap.pc, cause: trap.cause.code(), value: trap.value(), text: trap.to_string() }
+}

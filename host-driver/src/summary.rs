@@ -1,0 +1,104 @@
+//! An evaluation in plain text, as JSON, and as a table of its raw results.
+//!
+//! Contract: pure functions of an [`Evaluation`]; nothing is printed or written here. The page for people with a
+//! browser is [`crate::report`].
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::evaluate::{Evaluation, Score, Spread};
+
+/// The widest confusion matrix that is printed as text.
+const WIDEST: usize = 30;
+
+/// The summary: figures, and the confusion matrix or, without labels, the classes.
+pub fn text(evaluation: &Evaluation) -> String {
+    let Evaluation { manifest, device, samples, score, instructions, cycles, jobs, wall, .. } = evaluation;
+    let mut out = String::new();
+    let mut line = |name: &str, text: String| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "{name:<14}{text}");
+    };
+    line("program", format!("{}, {} steps per sample", manifest.name, manifest.steps));
+    line("device", device.clone());
+    line("samples", samples.len().to_string());
+    if let Some(score) = score {
+        line("accuracy", format!("{:.2} % ({} of {})", 100.0 * score.accuracy(), score.correct, score.samples));
+    }
+    line("instructions", spread(instructions));
+    line("cycles", spread(cycles));
+    let devices = if *jobs == 1 { "one device".to_owned() } else { format!("{jobs} devices") };
+    line("time", format!("{:.2} s, {:.1} MIPS on {devices}", wall.as_secs_f64(), evaluation.mips()));
+    match score {
+        Some(score) => out + "\n" + &confusion(score),
+        None => out + "\n" + &classes(evaluation),
+    }
+}
+
+fn spread(spread: &Spread) -> String {
+    let Spread { min, max, total, .. } = spread;
+    format!("{:.1} per sample ({min} to {max}), {total} in all", spread.mean())
+}
+
+fn confusion(score: &Score) -> String {
+    let classes = score.confusion.len();
+    if classes > WIDEST {
+        return format!("confusion     {classes} classes are too many for a terminal; see the report or the JSON\n");
+    }
+    let greatest = score.confusion.iter().flatten().copied().max().unwrap_or(0).max(classes);
+    let width = greatest.to_string().len() + 2;
+    let mut out = format!("{:<14}", "label \\ class");
+    (0..classes).for_each(|class| out.push_str(&format!("{class:>width$}")));
+    out.push_str("   recall\n");
+    for (label, row) in score.confusion.iter().enumerate() {
+        out.push_str(&format!("{label:<14}"));
+        row.iter().for_each(|count| out.push_str(&format!("{count:>width$}")));
+        match row.iter().sum::<usize>() {
+            0 => out.push_str("        -\n"),
+            samples => out.push_str(&format!("{:>7.2} %\n", 100.0 * row[label] as f64 / samples as f64)),
+        }
+    }
+    out
+}
+
+fn classes(evaluation: &Evaluation) -> String {
+    let rows = evaluation.samples.iter().enumerate();
+    let rows: String = rows.map(|(index, sample)| format!("{index:<14}{}\n", sample.class)).collect();
+    format!("{:<14}class\n{rows}", "sample")
+}
+
+/// The summary for programs. Everything in it is in the units of [`Evaluation`]; seconds are the host's.
+pub fn json(evaluation: &Evaluation) -> Value {
+    let Evaluation { manifest, device, samples, score, instructions, cycles, jobs, wall, .. } = evaluation;
+    let spread =
+        |spread: &Spread| json!({ "min": spread.min, "mean": spread.mean(), "max": spread.max, "total": spread.total });
+    json!({
+        "program": manifest.name,
+        "generator": manifest.generator,
+        "seed": manifest.seed,
+        "device": device,
+        "steps": manifest.steps,
+        "samples": samples.len(),
+        "correct": score.as_ref().map(|score| score.correct),
+        "accuracy": score.as_ref().map(Score::accuracy),
+        "confusion": score.as_ref().map(|score| &score.confusion),
+        "instructions": spread(instructions),
+        "cycles": spread(cycles),
+        "jobs": jobs,
+        "seconds": wall.as_secs_f64(),
+        "mips": evaluation.mips(),
+        "classes": samples.iter().map(|sample| sample.class).collect::<Vec<_>>(),
+    })
+}
+
+/// The integer results, a line per sample, the neurons of all outputs one after the other, without a header.
+pub fn outputs(evaluation: &Evaluation) -> String {
+    let mut out = String::new();
+    for sample in &evaluation.samples {
+        let codes: Vec<String> = sample.codes.iter().flatten().map(i64::to_string).collect();
+        out.push_str(&codes.join(","));
+        out.push('\n');
+    }
+    out
+}
