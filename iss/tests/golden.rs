@@ -144,6 +144,7 @@ fn every_record_is_reproduced() {
     }
     assert_eq!(records.len(), RECORDS, "the file has all its records");
     assert_eq!(exceptions, 6, "the file is the one this test was written for");
+    eprintln!("{} records reproduced", records.len());
 }
 
 fn check_exception(name: &str, exception: &str, context: u32, result: Result<(), Stop>) {

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod bad_input;
 pub mod figure;
 pub mod keystone;
 pub mod nir_reference;
