@@ -59,6 +59,9 @@ fn truncated(a: i128, b: i128) -> (i128, i128) {
 }
 
 type Binary = (&'static str, fn(u32, u32) -> u32);
+type Branch = (&'static str, fn(u32, u32) -> bool);
+/// An instruction, and what it makes of x1 and x2.
+type Row = (String, Box<dyn Fn(u32, u32) -> u32>);
 
 /// `rd, rs1, rs2`.
 const BINARY: &[Binary] = &[
@@ -112,7 +115,7 @@ const IMMEDIATE: &[(&str, &str)] =
 const SHIFTS: &[(&str, &str)] = &[("slli", "sll"), ("srli", "srl"), ("srai", "sra"), ("rori", "ror")];
 
 /// Whether a branch is taken.
-const BRANCHES: &[(&str, fn(u32, u32) -> bool)] = &[
+const BRANCHES: &[Branch] = &[
     ("beq", |a, b| a == b),
     ("bne", |a, b| a != b),
     ("blt", |a, b| signed(a) < signed(b)),
@@ -135,12 +138,12 @@ fn machine_with(lines: &[String]) -> Machine {
 /// One instruction of every scalar row that computes, from x1 and x2 into x3.
 struct Scalars {
     machine: Machine,
-    rows: Vec<(String, Box<dyn Fn(u32, u32) -> u32>)>,
+    rows: Vec<Row>,
 }
 
 impl Scalars {
     fn new() -> Self {
-        let mut rows: Vec<(String, Box<dyn Fn(u32, u32) -> u32>)> = Vec::new();
+        let mut rows: Vec<Row> = Vec::new();
         for (name, f) in BINARY {
             rows.push((format!("{name} x3, x1, x2"), Box::new(*f)));
         }
@@ -399,8 +402,10 @@ const LANE_SHIFT: &[LaneRow] = &[
     ("vsrai_rs", true, |a, _, s, r| wrap(floor_shift(a + r % 2i32.pow(s), s))),
 ];
 
+type LaneTest = (&'static str, fn(i16, i16) -> bool);
+
 /// Rows `rd, vs1, vs2`.
-const LANE_TESTS: &[(&str, fn(i16, i16) -> bool)] =
+const LANE_TESTS: &[LaneTest] =
     &[("vteq", |a, b| a == b), ("vtne", |a, b| a != b), ("vtlt", |a, b| a < b), ("vtge", |a, b| a >= b)];
 
 fn lane() -> impl Strategy<Value = i16> {

@@ -234,7 +234,7 @@ fn a_handler_that_cannot_run_ends_the_run() {
     for (handler, pc) in [(12, 12), (2000, 2000)] {
         let line = format!("addi t0, zero, {handler}");
         let mut machine = machine(&[&line, "csrrw zero, mtvec, t0", "lw t1, -1(zero)"], Options::default());
-        let outcome = machine.run(Limits::default(), &mut ());
+        let outcome = machine.run(Limits { instructions: Some(100) }, &mut ());
         assert!(matches!(outcome.stop, Stop::Trap(trap) if trap.pc == pc), "{}", outcome.stop);
         assert_eq!(machine.state().csrs.mcause, 5, "the first trap's");
         assert_eq!(machine.state().csrs.mepc, 8);

@@ -14,7 +14,6 @@ use fenn_isa::operand::ABI_NAMES;
 use fenn_iss::view::{self, Place, View, ViewError};
 use fenn_iss::{Limits, Machine, Options, Outcome, Statistics, Stop, Trace};
 use serde_json::{Value, json};
-use tempfile::NamedTempFile;
 
 const HELP: &str = "\
 Places are SPACE:ADDRESS. SPACE is instruction, scalar, vector, lane or dram; ADDRESS is a number or a symbol of the \
@@ -248,7 +247,11 @@ fn simulate(
 fn write_whole(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let write = || -> io::Result<()> {
-        let mut file = NamedTempFile::new_in(directory)?;
+        let mut builder = tempfile::Builder::new();
+        // Results are no secrets: they get the permissions any new file would have.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = builder.tempfile_in(directory)?;
         fill(&mut file)?;
         file.persist(path).map(drop).map_err(|error| error.error)
     };
