@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod backend;
+pub mod cli;
 pub mod description;
 pub mod diagnostic;
 pub mod equation;
@@ -20,6 +21,7 @@ pub mod kernel;
 pub mod lower;
 pub mod network;
 pub mod nir;
+mod npy;
 pub mod place;
 pub mod regalloc;
 pub mod seed;

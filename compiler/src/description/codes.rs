@@ -12,12 +12,13 @@ use serde::Serialize;
 use toml::de::DeValue;
 
 use super::constant::evaluate;
-use super::file::{Dtype, Numbers, Shape, load};
+use super::file::{Dtype, Shape, load};
 use super::table::{At, Fields, Value, wrong_type};
 use crate::diagnostic::Diagnostic;
 use crate::equation::{DecimalError, parse_decimal};
 use crate::kernel::Type;
 use crate::network::Values;
+use crate::npy::Numbers;
 
 /// How the real numbers of a file became codes.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -1,0 +1,371 @@
+//! The command line of `fenn-cc`.
+//!
+//! Contract: [`run`] does what the arguments say and returns what is to be printed where; the binary prints. A program is
+//! written whole or not at all. Exit codes are [`Failure::code`]'s.
+//!
+//! Not here: what networks mean (the front ends) and how they are compiled (the back end).
+
+use std::path::{Path, PathBuf};
+
+use clap::{CommandFactory, Parser, ValueEnum};
+use clap_complete::Shell;
+use fenn_isa::image::elf::FileError;
+use fenn_isa::memory::{ConfigError, MachineConfig, Space};
+use tempfile::NamedTempFile;
+
+use crate::backend::{self, CompileError, compile};
+use crate::description::DescriptionError;
+use crate::import::{Comparison, ForcedFormat, ImportError, Method, Record, Reset, SpikeFrom};
+use crate::network::Readout;
+use crate::nir::NirError;
+
+mod front;
+mod report;
+mod samples;
+
+const HELP: &str = "\
+Examples:
+  fenn-cc network.toml -o network.elf
+  fenn-cc braille.nir --dt 1e-4 --calibrate sample0.csv --report -o braille.elf
+  fenn-cc network.toml --check
+
+Exit codes:
+  0  done
+  1  the network, or a file it needs, is wrong or cannot be read or written
+  2  wrong usage
+  3  the network does not fit the machine, or cannot be compiled";
+
+/// Compiles a spiking network to a FeNN program.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "fenn-cc", version, after_help = HELP)]
+pub struct Arguments {
+    /// The network: a description (TOML), or a NIR graph (HDF5).
+    #[arg(required_unless_present = "completions")]
+    pub network: Option<PathBuf>,
+    /// The program to write; by default the network's name with .elf, in the current directory.
+    #[arg(short, long, value_name = "PROGRAM.elf")]
+    pub output: Option<PathBuf>,
+    /// Compile, but write no program.
+    #[arg(long, conflicts_with = "output")]
+    pub check: bool,
+    /// Time steps in one run; a description has its own.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(i32::MAX)))]
+    pub steps: Option<u32>,
+    /// Keep every step's spikes, or all variables too, to be read after a run; a description has its own.
+    #[arg(long, value_name = "WHAT")]
+    pub record: Option<Record>,
+    /// Seed of everything random: in a description's equations, or in the calibration of a NIR graph.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Print memory use, code size and, for NIR, the choice of formats.
+    #[arg(long)]
+    pub report: bool,
+    /// Print the report as one JSON object.
+    #[arg(long, conflicts_with = "report")]
+    pub json: bool,
+    /// Write the machine code before register allocation to FILE, `-` for standard output.
+    #[arg(long, value_name = "FILE")]
+    pub listing: Option<PathBuf>,
+
+    /// Length of a time step, in the unit of the graph's time constants (usually seconds).
+    #[arg(long, value_name = "TIME", allow_negative_numbers = true, help_heading = NIR)]
+    pub dt: Option<f64>,
+    /// How differential equations become steps.
+    #[arg(long, help_heading = NIR)]
+    pub method: Option<Method>,
+    /// What a spike does to the potential.
+    #[arg(long, help_heading = NIR)]
+    pub reset: Option<Reset>,
+    /// When a potential is above the threshold.
+    #[arg(long, value_name = "COMPARISON", help_heading = NIR)]
+    pub compare: Option<Comparison>,
+    /// Which potential decides about a spike.
+    #[arg(long, value_name = "POTENTIAL", help_heading = NIR)]
+    pub spike_from: Option<SpikeFrom>,
+    /// How a run's steps become one number per output neuron; by default the count of spikes, or the greatest potential.
+    #[arg(long, help_heading = NIR)]
+    pub readout: Option<ReadoutName>,
+    /// Typical spikes, on which number formats are tried; may be repeated.
+    #[arg(long, value_name = "FILE", help_heading = NIR)]
+    pub calibrate: Vec<PathBuf>,
+    /// A number format that is not to be searched for; may be repeated.
+    #[arg(long, value_name = "NODE.I=sX.Y", help_heading = NIR)]
+    pub format: Vec<ForcedFormat>,
+
+    /// Instructions that fit into instruction memory.
+    #[arg(long, value_name = "N", value_parser = size(4), help_heading = MACHINE)]
+    pub instructions: Option<u32>,
+    /// KiB of scalar memory.
+    #[arg(long, value_name = "N", value_parser = size(1 << 10), help_heading = MACHINE)]
+    pub scalar_kib: Option<u32>,
+    /// KiB of vector memory.
+    #[arg(long, value_name = "N", value_parser = size(1 << 10), help_heading = MACHINE)]
+    pub vector_kib: Option<u32>,
+    /// KiB of memory of each lane.
+    #[arg(long, value_name = "N", value_parser = size(1 << 10), help_heading = MACHINE)]
+    pub lane_kib: Option<u32>,
+    /// MiB of DRAM.
+    #[arg(long, value_name = "N", value_parser = size(1 << 20), help_heading = MACHINE)]
+    pub dram_mib: Option<u32>,
+    /// End a run by setting a word in scalar memory, as a board's host expects, rather than by ecall.
+    #[arg(long, help_heading = MACHINE)]
+    pub ready_flag: bool,
+
+    /// Print completions for a shell and do nothing else.
+    #[arg(long, value_name = "SHELL", exclusive = true)]
+    pub completions: Option<Shell>,
+}
+
+const NIR: &str = "NIR graphs";
+const MACHINE: &str = "Machine (by default the published board)";
+
+/// Counts of `unit` bytes that fit into 32 bits; what a machine can have is checked afterwards.
+fn size(unit: u32) -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=i64::from(u32::MAX / unit))
+}
+
+/// The names of [`Readout`]s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReadoutName {
+    /// The potential after the last step.
+    Last,
+    /// The mean potential.
+    Mean,
+    /// The greatest potential.
+    Max,
+    /// The number of spikes.
+    Count,
+}
+
+impl From<ReadoutName> for Readout {
+    fn from(name: ReadoutName) -> Self {
+        match name {
+            ReadoutName::Last => Self::Last,
+            ReadoutName::Mean => Self::Mean,
+            ReadoutName::Max => Self::Max,
+            ReadoutName::Count => Self::Count,
+        }
+    }
+}
+
+impl Arguments {
+    /// The machine that is compiled for.
+    fn machine(&self) -> MachineConfig {
+        let board = MachineConfig::default();
+        let bytes = |count: Option<u32>, unit: u32, default: u32| count.map_or(default, |count| count * unit);
+        MachineConfig {
+            instruction_bytes: bytes(self.instructions, 4, board.instruction_bytes),
+            scalar_bytes: bytes(self.scalar_kib, 1 << 10, board.scalar_bytes),
+            vector_bytes: bytes(self.vector_kib, 1 << 10, board.vector_bytes),
+            lane_local_bytes: bytes(self.lane_kib, 1 << 10, board.lane_local_bytes),
+            dram_bytes: bytes(self.dram_mib, 1 << 20, board.dram_bytes),
+        }
+    }
+
+    /// The first option given that only NIR graphs have.
+    fn first_for_nir(&self) -> Option<&'static str> {
+        let options = [
+            ("--dt", self.dt.is_some()),
+            ("--method", self.method.is_some()),
+            ("--reset", self.reset.is_some()),
+            ("--compare", self.compare.is_some()),
+            ("--spike-from", self.spike_from.is_some()),
+            ("--readout", self.readout.is_some()),
+            ("--calibrate", !self.calibrate.is_empty()),
+            ("--format", !self.format.is_empty()),
+        ];
+        options.into_iter().find(|(_, given)| *given).map(|(option, _)| option)
+    }
+}
+
+/// What is to be printed after success.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Printed {
+    /// To standard output.
+    pub output: String,
+    /// To standard error.
+    pub warnings: String,
+}
+
+/// What the terminal is like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Terminal {
+    /// Colour the diagnostics.
+    pub color: bool,
+    /// Say what takes long, on standard error, while it does.
+    pub progress: bool,
+}
+
+/// Why there is no program.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The arguments contradict each other or the file.
+    #[error("{0}")]
+    Usage(String),
+    /// No machine has such memories.
+    #[error("{0}")]
+    Machine(#[from] ConfigError),
+    /// The description is wrong.
+    #[error("{}", describe(.error, *.color))]
+    Description {
+        /// In what way.
+        error: DescriptionError,
+        /// Whether to colour it.
+        color: bool,
+    },
+    /// The NIR file is wrong.
+    #[error(transparent)]
+    Nir(#[from] NirError),
+    /// The NIR graph cannot be imported.
+    #[error("{}", .errors.iter().map(|error| format!("{}: {error}", path.display())).collect::<Vec<_>>().join("\n"))]
+    Import {
+        /// The file.
+        path: PathBuf,
+        /// Everything against it.
+        errors: Vec<ImportError>,
+    },
+    /// A calibration file is wrong.
+    #[error("{0}")]
+    Samples(String),
+    /// The input spikes of a run are more than a memory holds.
+    #[error(
+        "the input spikes of {steps} steps need {needed} bytes of {space}, which has {available}; shorten the run, or use a machine with more memory (--scalar-kib)"
+    )]
+    TooLong {
+        /// Of a run.
+        steps: u32,
+        /// Bytes they take.
+        needed: u64,
+        /// Bytes there are.
+        available: u64,
+        /// Which memory.
+        space: Space,
+    },
+    /// The network cannot be compiled.
+    #[error("{}: {error}", path.display())]
+    Compile {
+        /// The network's file.
+        path: PathBuf,
+        /// Why not.
+        error: CompileError,
+    },
+    /// The program cannot be written.
+    #[error(transparent)]
+    Program(#[from] FileError),
+    /// Another file cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+}
+
+fn describe(error: &DescriptionError, color: bool) -> String {
+    match error {
+        DescriptionError::Wrong(remarks) => remarks.render(color).trim_end().to_owned(),
+        other => other.to_string(),
+    }
+}
+
+impl Failure {
+    /// The exit code: 1 for wrong or unreadable files, 2 for wrong usage, 3 for what does not fit or cannot be compiled.
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Usage(_) | Self::Machine(_) => 2,
+            Self::TooLong { .. } => 3,
+            Self::Compile { error: CompileError::Network(_), .. } => 1,
+            Self::Compile { .. } => 3,
+            Self::Description { .. }
+            | Self::Nir(_)
+            | Self::Import { .. }
+            | Self::Samples(_)
+            | Self::Program(_)
+            | Self::Write { .. } => 1,
+        }
+    }
+}
+
+/// Does what the arguments say.
+///
+/// # Errors
+/// See [`Failure`]; no program has been written then.
+pub fn run(arguments: &Arguments, terminal: Terminal) -> Result<Printed, Failure> {
+    if let Some(shell) = arguments.completions {
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Arguments::command(), "fenn-cc", &mut script);
+        return Ok(Printed { output: String::from_utf8_lossy(&script).into_owned(), ..Printed::default() });
+    }
+    let Some(path) = &arguments.network else { return Err(Failure::Usage("which network is not stated".to_owned())) };
+    let config = arguments.machine();
+    config.check()?;
+    let loaded = if front::is_nir(path) {
+        front::graph(path, arguments, terminal.progress)?
+    } else if let Some(option) = arguments.first_for_nir() {
+        let message = format!(
+            "{option} is for NIR graphs, and {} is a description, which states such things itself",
+            path.display()
+        );
+        return Err(Failure::Usage(message));
+    } else {
+        front::description(path, arguments, terminal.color)?
+    };
+    let options = backend::Options { config, ready_flag: arguments.ready_flag };
+    let compiled =
+        compile(&loaded.network, &options).map_err(|error| Failure::Compile { path: path.clone(), error })?;
+    let mut printed = Printed { output: String::new(), warnings: loaded.warnings.clone() };
+    if let Some(listing) = &arguments.listing {
+        if listing == Path::new("-") {
+            printed.output.push_str(&compiled.listing);
+        } else {
+            write_whole(listing, compiled.listing.as_bytes())?;
+        }
+    }
+    if arguments.report {
+        printed.output.push_str(&report::text(&loaded, &compiled));
+    }
+    if arguments.json {
+        printed.output.push_str(&format!("{:#}\n", report::json(&loaded, &compiled)));
+    }
+    if !arguments.check {
+        let output = arguments.output.clone().unwrap_or_else(|| front::default_output(path));
+        compiled.image.write(output)?;
+    }
+    Ok(printed)
+}
+
+/// Writes a file beside its place and renames it.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    use std::io::Write;
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let write = || -> std::io::Result<()> {
+        let mut file = NamedTempFile::new_in(directory)?;
+        file.write_all(bytes)?;
+        file.persist(path).map(drop).map_err(|error| error.error)
+    };
+    write().map_err(|source| Failure::Write { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn machines_are_what_the_options_say() {
+        let parse = |options: &[&str]| Arguments::try_parse_from([&["fenn-cc", "x.toml"], options].concat());
+        assert_eq!(parse(&[]).unwrap().machine(), MachineConfig::default());
+        let large = parse(&["--vector-kib", "4096", "--dram-mib", "2048", "--instructions", "8192"]).unwrap().machine();
+        assert_eq!((large.vector_bytes, large.dram_bytes, large.instruction_bytes), (4 << 20, 1 << 31, 1 << 15));
+        assert_eq!(large.check(), Ok(()));
+        // Beyond 32 bits it is clap that complains, before that the machine does.
+        assert!(parse(&["--dram-mib", "4096"]).is_err());
+        assert!(parse(&["--lane-kib", "3"]).unwrap().machine().check().is_err());
+        assert!(parse(&["--scalar-kib", "0"]).is_err());
+    }
+}

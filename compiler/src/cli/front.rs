@@ -1,0 +1,138 @@
+//! From a network file, of either kind, to a network.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use fenn_isa::memory::Space;
+
+use super::samples::{Samples, Target, load};
+use super::{Arguments, Failure};
+use crate::description::{self, Conversion};
+use crate::import::{self, Calibration, ImportReport, Record, import};
+use crate::network::{Network, Quantity, Recording};
+use crate::nir;
+
+/// What a front end made of a file.
+pub(super) struct Loaded {
+    pub(super) network: Network,
+    /// Of a description: how real numbers became codes.
+    pub(super) conversions: Vec<Conversion>,
+    /// Of a NIR graph: how formats were found.
+    pub(super) import: Option<ImportReport>,
+    /// Ready to be printed.
+    pub(super) warnings: String,
+}
+
+/// Which kind of file: NIR graphs are HDF5, which has a signature, and everything else is a description.
+pub(super) fn is_nir(path: &Path) -> bool {
+    use std::io::Read;
+    let by_name = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("nir"));
+    let mut signature = [0; 8];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut signature));
+    by_name || read.is_ok() && signature == *b"\x89HDF\r\n\x1a\n"
+}
+
+/// The network of a description.
+pub(super) fn description(path: &Path, arguments: &Arguments, color: bool) -> Result<Loaded, Failure> {
+    let options = description::Options { steps: arguments.steps, seed: arguments.seed };
+    let described = description::read(path, &options).map_err(|error| Failure::Description { error, color })?;
+    let mut network = described.network;
+    if let Some(record) = arguments.record {
+        network.recordings = recordings(&network, record);
+    }
+    let warnings = described.warnings.render(color);
+    Ok(Loaded { network, conversions: described.conversions, import: None, warnings })
+}
+
+/// Everything that `record` asks for.
+fn recordings(network: &Network, record: Record) -> Vec<Recording> {
+    let mut recordings = Vec::new();
+    for (population, neurons) in network.populations.iter().enumerate() {
+        let mut keep = |quantity| recordings.push(Recording { population, quantity });
+        if record != Record::None {
+            (0..neurons.kernel.events.len()).map(Quantity::Event).for_each(&mut keep);
+        }
+        if record == Record::All {
+            (0..neurons.kernel.variables.len()).map(Quantity::Variable).for_each(&mut keep);
+        }
+    }
+    recordings
+}
+
+/// The network of a NIR graph.
+pub(super) fn graph(path: &Path, arguments: &Arguments, progress: bool) -> Result<Loaded, Failure> {
+    let graph = nir::read(path)?;
+    let sizes = graph.inputs().map(|(_, node)| node.output_len().unwrap_or_default()).collect();
+    let (samples, steps) = samples(arguments, sizes)?;
+    // Before calibration, which would take as long as such a run does, and as much memory.
+    let words: u64 = graph.inputs().map(|(_, node)| node.output_len().unwrap_or_default().div_ceil(32) as u64).sum();
+    let (needed, available) = (4 * words * u64::from(steps), u64::from(arguments.machine().scalar_bytes));
+    if needed > available {
+        return Err(Failure::TooLong { steps, needed, available, space: Space::Scalar });
+    }
+    let name = path.file_stem().map_or_else(|| "network".to_owned(), |stem| stem.to_string_lossy().into_owned());
+    let mut options = import::Options {
+        dt: arguments.dt,
+        method: arguments.method.unwrap_or_default(),
+        reset: arguments.reset.unwrap_or_default(),
+        comparison: arguments.compare.unwrap_or_default(),
+        spike_from: arguments.spike_from.unwrap_or_default(),
+        readout: arguments.readout.map(Into::into),
+        record: arguments.record.unwrap_or_default(),
+        formats: arguments.format.clone(),
+        calibration: Calibration { samples, ..Calibration::default() },
+        ..import::Options::new(name, steps)
+    };
+    options.calibration.seed = arguments.seed.unwrap_or(options.calibration.seed);
+    let imported = patiently(progress, || import(&graph, &options))
+        .map_err(|errors| Failure::Import { path: path.to_owned(), errors })?;
+    let warnings = imported.report.warnings.iter().map(|warning| format!("Warning: {warning}\n")).collect();
+    Ok(Loaded { network: imported.network, conversions: Vec::new(), import: Some(imported.report), warnings })
+}
+
+/// The calibration samples of all files together, and the steps of a run.
+fn samples(arguments: &Arguments, sizes: Vec<usize>) -> Result<(Samples, u32), Failure> {
+    let mut target = Target { sizes, steps: arguments.steps };
+    let mut all = Samples::new();
+    for path in &arguments.calibrate {
+        let (samples, steps) = load(path, &target).map_err(|error| Failure::Samples(error.to_string()))?;
+        all.extend(samples);
+        // The first file decides where the command line does not.
+        target.steps = Some(steps);
+    }
+    let steps = target.steps.ok_or_else(|| {
+        Failure::Usage("a NIR graph does not say how many steps a run has; give --steps, or --calibrate".to_owned())
+    })?;
+    Ok((all, steps))
+}
+
+/// Does `work`, and if that takes long and somebody is watching, says so.
+fn patiently<T>(watched: bool, work: impl FnOnce() -> T) -> T {
+    if !watched {
+        return work();
+    }
+    let start = Instant::now();
+    let (done, is_done) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut said = false;
+            while is_done.recv_timeout(Duration::from_secs(1)) == Err(mpsc::RecvTimeoutError::Timeout) {
+                eprint!("\rchoosing number formats by calibration: {} s ", start.elapsed().as_secs());
+                said = true;
+            }
+            if said {
+                eprint!("\r\x1b[K");
+            }
+        });
+        let result = work();
+        drop(done);
+        result
+    })
+}
+
+/// Where the program goes when the command line does not say.
+pub(super) fn default_output(network: &Path) -> PathBuf {
+    PathBuf::from(network.file_stem().unwrap_or_default()).with_extension("elf")
+}
