@@ -86,7 +86,10 @@ pub(crate) fn emit(
             }
             Content::Numbers { width, values } => {
                 for value in values {
-                    line.bytes.extend(number(value, *width, symbols, *site, diagnostics));
+                    // As in GNU as, `.` is the address of the number itself, not that of the list.
+                    let mut site = *site;
+                    site.place.offset += line.bytes.len() as u32;
+                    line.bytes.extend(number(value, *width, symbols, site, diagnostics));
                 }
             }
             Content::Bytes(bytes) => line.bytes.clone_from(bytes),
