@@ -5,8 +5,8 @@
 //! [`disassemble`] writes text that assembles to the same bytes.
 //!
 //! The language is that of GNU as for RISC-V as far as it applies: labels (`name:`, `1:` with `1b` and `1f`), comments
-//! (`#`, `//`, `/* */`), `;` between statements, directives ([`directive`]), pseudo-instructions ([`pseudo`]) and
-//! C's expressions ([`expression`]). Differences: a number is never the target of a branch (`. + 8` is), numbers do not
+//! (`#`, `//`, `/* */`), `;` between statements, directives, pseudo-instructions ([`pseudo`]) and
+//! C's expressions. Differences: a number is never the target of a branch (`. + 8` is), numbers do not
 //! begin with a needless 0, comparisons give 1, and each memory has its section: `.text`, `.data` (also `.rodata` and
 //! `.bss`), `.vector`, `.lane`, `.dram`, each starting at address 0 of its memory. `.lane` is laid out in rows of 64
 //! bytes, a halfword for each lane, and a label there is the byte address within each lane.
