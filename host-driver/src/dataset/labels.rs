@@ -5,7 +5,7 @@
 
 use super::idx::{self, Idx};
 use super::npy::{self, Npy};
-use super::text::Rows;
+use super::text;
 use super::{MOST_SAMPLES, Shape};
 use crate::error::DataProblem;
 
@@ -27,7 +27,7 @@ pub(super) fn read(bytes: &[u8], shape: &Shape) -> Result<Vec<u32>, DataProblem>
             _ => Err(wrong_shape(format!("{:?}", array.shape))),
         };
     }
-    text(bytes, shape)
+    by_line(bytes, shape)
 }
 
 fn by_row(numbers: impl Iterator<Item = Option<i64>>, shape: &Shape) -> Result<Vec<u32>, DataProblem> {
@@ -35,24 +35,23 @@ fn by_row(numbers: impl Iterator<Item = Option<i64>>, shape: &Shape) -> Result<V
     numbers.map(|(row, number)| class(number, shape).map_err(|what| DataProblem::Row { row, what })).collect()
 }
 
-fn text(bytes: &[u8], shape: &Shape) -> Result<Vec<u32>, DataProblem> {
+fn by_line(bytes: &[u8], shape: &Shape) -> Result<Vec<u32>, DataProblem> {
     let mut labels = Vec::new();
-    for (index, row) in Rows::new(bytes)?.enumerate() {
-        let row = row?;
+    for (index, row) in text::rows(bytes)?.enumerate() {
         if row.len() != 1 {
             return Err(row.wrong(format!("{} columns, but labels are a single column", row.len())));
         }
         if index == 0 && row.is_words() {
             continue;
         }
-        labels.push(class(row.number(), shape).map_err(|what| row.wrong(format!("`{}`: {what}", row.first())))?);
+        labels.push(class(row.number(), shape).map_err(|what| row.wrong(what))?);
     }
     Ok(labels)
 }
 
 fn class(number: Option<i64>, shape: &Shape) -> Result<u32, String> {
     let Shape { program, classes, .. } = shape;
-    let number = number.ok_or_else(|| "a label is a whole number".to_owned())?;
+    let number = number.ok_or_else(|| "a label is a whole number, and this is none".to_owned())?;
     u32::try_from(number).ok().filter(|label| label < classes).ok_or_else(|| {
         format!("label {number} is not a class: the program `{program}` has {classes} classes, counted from 0")
     })

@@ -39,18 +39,21 @@ enum Layout {
 
 /// The spikes in a text.
 pub(super) fn read<'a>(bytes: &[u8], shape: &'a Shape) -> Result<Events<'a>, DataProblem> {
-    let mut rows = Rows::new(bytes)?;
-    let Some(first) = rows.next().transpose()? else { return Ok(Events::listed(shape)) };
-    let is_header = first.is_words();
-    let layout = if is_header { header(&first, shape)? } else { by_columns(&first, shape)? };
-    let rows = (!is_header).then_some(Ok(first)).into_iter().chain(rows);
+    let mut rows = rows(bytes)?.peekable();
+    let Some(first) = rows.peek().copied() else { return Ok(Events::listed(shape)) };
+    let layout = if first.is_words() {
+        rows.next();
+        header(first, shape)?
+    } else {
+        by_columns(first, shape)?
+    };
     match layout {
         Layout::Dense => dense(rows, shape),
         Layout::List(columns) => list(rows, &columns, shape),
     }
 }
 
-fn header(row: &Row, shape: &Shape) -> Result<Layout, DataProblem> {
+fn header(row: Row<'_>, shape: &Shape) -> Result<Layout, DataProblem> {
     let columns: Option<Vec<Column>> = row.fields().map(Column::from_name).collect();
     let has = |wanted: &[Column]| {
         columns.as_ref().is_some_and(|columns| {
@@ -78,7 +81,7 @@ fn header(row: &Row, shape: &Shape) -> Result<Layout, DataProblem> {
     }
 }
 
-fn by_columns(row: &Row, shape: &Shape) -> Result<Layout, DataProblem> {
+fn by_columns(row: Row<'_>, shape: &Shape) -> Result<Layout, DataProblem> {
     match row.len() {
         columns if columns as u64 == shape.units => Ok(Layout::Dense),
         2 => Ok(Layout::List(vec![Column::Step, Column::Unit])),
@@ -90,16 +93,12 @@ fn by_columns(row: &Row, shape: &Shape) -> Result<Layout, DataProblem> {
     }
 }
 
-fn dense<'a>(
-    rows: impl Iterator<Item = Result<Row, DataProblem>>,
-    shape: &'a Shape,
-) -> Result<Events<'a>, DataProblem> {
+fn dense<'a, 't>(rows: impl Iterator<Item = Row<'t>>, shape: &'a Shape) -> Result<Events<'a>, DataProblem> {
     // How many samples there are is known at the end.
     let mut events = Events::listed(shape);
     let steps = shape.steps as usize;
     let mut count = 0;
     for row in rows {
-        let row = row?;
         let (sample, step) = (count / steps, count % steps);
         if sample >= MOST_SAMPLES {
             return Err(row.wrong(format!("there are more than {MOST_SAMPLES} samples")));
@@ -121,14 +120,13 @@ fn dense<'a>(
     Ok(events.with_samples(count / steps))
 }
 
-fn list<'a>(
-    rows: impl Iterator<Item = Result<Row, DataProblem>>,
+fn list<'a, 't>(
+    rows: impl Iterator<Item = Row<'t>>,
     columns: &[Column],
     shape: &'a Shape,
 ) -> Result<Events<'a>, DataProblem> {
     let mut events = Events::listed(shape);
     for row in rows {
-        let row = row?;
         if row.len() != columns.len() {
             return Err(row.wrong(format!("{} columns where there should be {}", row.len(), columns.len())));
         }
@@ -165,85 +163,47 @@ fn whole(field: &str) -> Option<i64> {
 }
 
 /// A line of text with something in it.
-pub(super) struct Row {
+#[derive(Clone, Copy)]
+pub(super) struct Row<'t> {
     /// Counted from 1.
     line: u64,
-    record: csv::StringRecord,
+    text: &'t str,
 }
 
-impl Row {
-    fn fields(&self) -> impl Iterator<Item = &str> {
-        self.record.iter()
+impl<'t> Row<'t> {
+    fn fields(self) -> impl Iterator<Item = &'t str> {
+        self.text.split(',').map(str::trim)
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.record.len()
+    pub(super) fn len(self) -> usize {
+        self.fields().count()
     }
 
-    /// Whether it looks like a header: something in it is a word, not a number, and not how numbers go wrong.
-    pub(super) fn is_words(&self) -> bool {
-        let is_word = |field: &str| field.starts_with(|c: char| c.is_alphabetic()) && field.parse::<f64>().is_err();
+    /// Whether it looks like a header: something in it is a word, and not one that stands for a number, such as `nan`.
+    pub(super) fn is_words(self) -> bool {
+        let is_word = |field: &str| field.starts_with(char::is_alphabetic) && field.parse::<f64>().is_err();
         self.fields().any(is_word)
     }
 
-    /// The first column.
-    pub(super) fn first(&self) -> &str {
-        self.record.get(0).unwrap_or("")
-    }
-
     /// The whole number in the first column.
-    pub(super) fn number(&self) -> Option<i64> {
-        whole(self.first())
+    pub(super) fn number(self) -> Option<i64> {
+        self.fields().next().and_then(whole)
     }
 
-    pub(super) fn wrong(&self, what: String) -> DataProblem {
+    pub(super) fn wrong(self, what: String) -> DataProblem {
         DataProblem::Line { line: self.line, what }
     }
 }
 
-/// The lines of a text.
-pub(super) struct Rows<'b> {
-    reader: csv::Reader<&'b [u8]>,
-}
-
-impl<'b> Rows<'b> {
-    pub(super) fn new(bytes: &'b [u8]) -> Result<Self, DataProblem> {
-        let text = std::str::from_utf8(bytes)
-            .map_err(|error| DataProblem::Unknown(format!("byte {} is not UTF-8", error.valid_up_to())))?;
-        if let Some(offset) = text.find('\0') {
-            return Err(DataProblem::Unknown(format!("byte {offset} is zero")));
-        }
-        // Spreadsheets put a byte-order mark first.
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let reader = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .quoting(false)
-            .trim(csv::Trim::All)
-            .from_reader(text.as_bytes());
-        Ok(Self { reader })
+/// The lines of a text that have something in them.
+pub(super) fn rows(bytes: &[u8]) -> Result<impl Iterator<Item = Row<'_>>, DataProblem> {
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| DataProblem::Unknown(format!("byte {} is not UTF-8", error.valid_up_to())))?;
+    if let Some(offset) = text.find('\0') {
+        return Err(DataProblem::Unknown(format!("byte {offset} is zero")));
     }
-}
-
-impl Iterator for Rows<'_> {
-    type Item = Result<Row, DataProblem>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let mut record = csv::StringRecord::new();
-            match self.reader.read_record(&mut record) {
-                Ok(false) => return None,
-                Ok(true) => {
-                    let line = record.position().map_or(0, csv::Position::line);
-                    if record.iter().any(|field| !field.is_empty()) {
-                        return Some(Ok(Row { line, record }));
-                    }
-                }
-                Err(error) => {
-                    let line = error.position().map_or(0, csv::Position::line);
-                    return Some(Err(DataProblem::Line { line, what: error.to_string() }));
-                }
-            }
-        }
-    }
+    // Spreadsheets put a byte-order mark first.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let lines = text.lines().zip(1..).map(|(text, line)| Row { line, text });
+    Ok(lines.filter(|row| !row.text.trim().is_empty()))
 }

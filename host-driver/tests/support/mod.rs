@@ -1,0 +1,144 @@
+//! A small program by hand, with a manifest, and what it must compute.
+//!
+//! The program adds up each input unit's spikes in a vector, stores the sums after every step, and copies the spikes.
+
+#![allow(dead_code, reason = "not every test uses everything")]
+
+use fenn_host::dataset::Spike;
+use fenn_isa::fixed::Format;
+use fenn_isa::image::manifest::{
+    Data, Encoding, EntryPoint, Input, Manifest, Output, Population, Readout, Recording, SpikeArray, StatePolicy,
+    VERSION, ValueArray, Variable,
+};
+use fenn_isa::image::{Image, Segment};
+use fenn_isa::memory::{MachineConfig, Space};
+use fenn_isa::text;
+
+/// Input units, spread over two inputs of 3 and 2.
+pub(crate) const UNITS: u32 = 5;
+/// Steps in a run.
+pub(crate) const STEPS: u32 = 4;
+/// Where the second input, the copies and the sums are.
+const SECOND: u32 = 0x40;
+const COPY: u32 = 0x100;
+const SUMS: u32 = 0x80;
+
+/// The program. Its sums go on from run to run where state is carried, and begin at `init`.
+pub(crate) fn image(state: StatePolicy, readout: Readout) -> Image {
+    let (init, clear) = match state {
+        StatePolicy::Reset => (vec![], vec!["vlui v1, 0"]),
+        StatePolicy::Carried => (vec!["vlui v1, 0"], vec![]),
+    };
+    let run = 4 * init.len() as u32;
+    let body = [
+        "addi t1, zero, 0",
+        "addi t2, zero, 0x100",
+        "addi t3, zero, 0x80",
+        "addi t4, zero, 4",
+        "vlui v2, 1",
+        "lw t0, 0(t1)",
+        "lw t5, 0x40(t1)",
+        "slli t5, t5, 3",
+        "or t0, t0, t5",
+        "vlui v3, 0",
+        "vsel v3, t0, v2",
+        "vadd v1, v1, v3",
+        "vstore v1, 0(t3)",
+        "sw t0, 0(t2)",
+        "addi t1, t1, 4",
+        "addi t2, t2, 4",
+        "addi t3, t3, 64",
+        "addi t4, t4, -1",
+        "bne t4, zero, .-52",
+        "ecall",
+    ];
+    let lines = init.iter().chain(&clear).chain(&body);
+    let code = lines.flat_map(|line| text::parse(line).expect(line).encode().to_le_bytes()).collect();
+    let mut entry_points = vec![EntryPoint { name: "run".to_owned(), address: run }];
+    if run > 0 {
+        entry_points.push(EntryPoint { name: "init".to_owned(), address: 0 });
+    }
+    Image {
+        config: MachineConfig { dram_bytes: 1 << 16, ..MachineConfig::default() },
+        segments: vec![Segment::new(Space::Instruction, 0, code)],
+        manifest: Some(manifest(state, readout, entry_points)),
+        ..Image::default()
+    }
+}
+
+fn manifest(state: StatePolicy, readout: Readout, entry_points: Vec<EntryPoint>) -> Manifest {
+    let input = |name: &str, neurons, address| Input {
+        name: name.to_owned(),
+        neurons,
+        encoding: Encoding::Spikes,
+        spikes: SpikeArray { address, words: 1, steps: STEPS },
+    };
+    let copy = Data::Spikes(SpikeArray { address: COPY, words: 1, steps: STEPS });
+    let sums = Data::Values(ValueArray {
+        address: SUMS,
+        stride: 64,
+        steps: STEPS,
+        step_stride: 64,
+        format: Format::new(4).expect("at most 15"),
+    });
+    let recording = |name: &str, data: &Data| Recording {
+        population: "sum".to_owned(),
+        name: name.to_owned(),
+        neurons: UNITS,
+        data: data.clone(),
+    };
+    Manifest {
+        version: VERSION,
+        name: "sums <&>".to_owned(),
+        generator: "by hand".to_owned(),
+        time_step_ms: Some(0.1),
+        steps: STEPS,
+        state,
+        seed: Some(7),
+        entry_points,
+        inputs: vec![input("left", 3, 0), input("right", 2, SECOND)],
+        outputs: vec![Output {
+            name: "sum".to_owned(),
+            neurons: UNITS,
+            data: if readout == Readout::Count { copy.clone() } else { sums.clone() },
+            readout,
+        }],
+        recordings: vec![recording("Spike", &copy), recording("V", &sums)],
+        populations: vec![Population {
+            name: "sum".to_owned(),
+            neurons: UNITS,
+            variables: vec![Variable { name: "V".to_owned(), format: Format::new(4).expect("at most 15") }],
+        }],
+    }
+}
+
+/// The same with one input of pixels under a latency code, so that images can be given. Units from 3 on are not seen.
+pub(crate) fn image_of_pixels() -> Image {
+    let mut image = image(StatePolicy::Reset, Readout::Count);
+    let manifest = image.manifest.as_mut().expect("made with one");
+    manifest.inputs.truncate(1);
+    manifest.inputs[0].neurons = 4;
+    manifest.inputs[0].encoding = Encoding::Latency { tau: 1.0, threshold: 51.0 };
+    image
+}
+
+/// Samples that differ from each other, from a generator of its own.
+pub(crate) fn samples(count: usize) -> Vec<Vec<Spike>> {
+    let mut state = 1u32;
+    let mut next = move |below: u32| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) % below
+    };
+    (0..count)
+        .map(|_| {
+            let spikes = next(9);
+            (0..spikes).map(|_| Spike { step: next(STEPS), unit: next(UNITS) }).collect()
+        })
+        .collect()
+}
+
+/// How often each unit spikes in the sample, spikes of the same step being one.
+pub(crate) fn counts(sample: &[Spike]) -> Vec<i64> {
+    let happened = |unit, step| sample.contains(&Spike { step, unit });
+    (0..UNITS).map(|unit| (0..STEPS).filter(|step| happened(unit, *step)).count() as i64).collect()
+}
