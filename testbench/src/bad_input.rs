@@ -91,7 +91,8 @@ pub fn cases(folder: &Path) -> Result<Vec<Case>, Failure> {
     graph.edges.retain(|edge| graph.nodes.contains_key(&edge.to));
     let without = folder.join("without-output.nir");
     write_unchecked(&graph, &without)?;
-    let nir_arguments = vec![without.to_string_lossy().into_owned(), "--dt".into(), "0.0005".into(), "--steps".into(), "80".into()];
+    let nir_arguments =
+        vec![without.to_string_lossy().into_owned(), "--dt".into(), "0.0005".into(), "--steps".into(), "80".into()];
     cases.push(compile_case("NIR without an Output", &folder, nir_arguments, 1, vec!["without-output.nir", "Output"]));
 
     let text = |name: &'static str, from: &str, to: &str, exit_code, words| -> Result<Case, Failure> {
@@ -103,7 +104,13 @@ pub fn cases(folder: &Path) -> Result<Vec<Case>, Failure> {
     cases.push(text("unknown identifier in an equation", "+ I;", "+ J;", 1, vec!["J", "out"])?);
     cases.push(text("format mismatch", "V = 0.0h8", "V = 0.0h9", 1, vec!["s6_9", "s7_8"])?);
     cases.push(text("unknown key", "readout =", "readuot =", 1, vec!["readuot", "readout"])?);
-    cases.push(text("network too large for memory", "steps = 10", "steps = 1000000", 3, vec!["scalar memory", "in spikes"])?);
+    cases.push(text(
+        "network too large for memory",
+        "steps = 10",
+        "steps = 1000000",
+        3,
+        vec!["scalar memory", "in spikes"],
+    )?);
     Ok(cases)
 }
 

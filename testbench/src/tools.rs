@@ -25,7 +25,8 @@ fn folder() -> Result<PathBuf, ToolError> {
 pub fn attempt(tool: &str, arguments: &[&str]) -> Result<Output, ToolError> {
     let path = folder()?.join(tool);
     let output = Command::new(&path).args(arguments).current_dir(root()).output();
-    let output = output.map_err(|error| ToolError(format!("cannot run {}: {error}; build the workspace", path.display())))?;
+    let output =
+        output.map_err(|error| ToolError(format!("cannot run {}: {error}; build the workspace", path.display())))?;
     match output.status.code() {
         Some(_) => Ok(output),
         None => Err(ToolError(format!("{tool} was ended by a signal"))),
@@ -70,7 +71,8 @@ pub fn number(value: &serde_json::Value, pointer: &str) -> Result<f64, ToolError
 /// # Errors
 /// The test fails, or does not say.
 pub fn counted_test(package: &str, test: &str, what: &str) -> Result<f64, ToolError> {
-    let arguments = ["test", "--release", "--quiet", "--package", package, "--all-features", "--test", test, "--", "--nocapture"];
+    let arguments =
+        ["test", "--release", "--quiet", "--package", package, "--all-features", "--test", test, "--", "--nocapture"];
     let output = Command::new("cargo").args(arguments).current_dir(root()).output();
     let output = output.map_err(|error| ToolError(format!("cannot run cargo: {error}")))?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -19,7 +19,8 @@ fn build(folder: &Path) -> bool {
         "rtl/lint/fenn_isa_pkg_top.sv",
         "../testbench/shim/legal.cpp",
     ];
-    let files = files.map(|file| root().join(file.trim_start_matches("../")).canonicalize().expect("the sources are there"));
+    let files =
+        files.map(|file| root().join(file.trim_start_matches("../")).canonicalize().expect("the sources are there"));
     match Command::new("verilator").args(arguments).arg(folder).args(files).output() {
         Ok(output) => {
             assert!(output.status.success(), "verilator: {}", String::from_utf8_lossy(&output.stderr));

@@ -34,7 +34,8 @@ fn the_commands_of_the_readme_run() {
         if command == "make demo" {
             let stdout = text(&output.stdout);
             assert!(stdout.contains("accuracy"), "the demo shows its accuracy:\n{stdout}");
-            let report = std::fs::read_to_string(root().join("out/demo/report.html")).expect("the demo writes a report");
+            let report =
+                std::fs::read_to_string(root().join("out/demo/report.html")).expect("the demo writes a report");
             assert!(report.contains("<svg"), "the report has figures");
         }
     }
