@@ -1,9 +1,10 @@
 //! From a NIR graph to a [`Network`] in 16-bit fixed point.
 //!
 //! Contract: [`import`] gives a well-formed network that computes what the graph means with the [`Options`], but for
-//! rounding and saturation, or everything that speaks against the graph. The steps are apart: [`model`] is the graph in
-//! discrete time and real numbers, [`mod@float`] runs that, [`mod@quantize`] brings it into given formats, and the formats are
-//! found by trying them on spikes ([`Options::calibration`]). [`ImportReport`] says what was chosen and what it costs.
+//! rounding and saturation, or everything that speaks against the graph. The steps are apart: [`model`] is the graph
+//! in discrete time and real numbers, [`mod@float`] runs that, [`mod@quantize`] brings it into given formats, and the
+//! formats are found by trying them on spikes ([`Options::calibration`]). [`ImportReport`] says what was chosen and
+//! what it costs.
 //!
 //! Invariant: the same graph and options give the same network on every machine.
 //!
@@ -73,7 +74,8 @@ fn population(
     cases: &[Case],
     candidates: Vec<Candidate>,
 ) -> PopulationReport {
-    let range = |of: fn(&Case, usize) -> Range| cases.iter().fold(Range::default(), |all, case| all.union(of(case, index)));
+    let range =
+        |of: fn(&Case, usize) -> Range| cases.iter().fold(Range::default(), |all, case| all.union(of(case, index)));
     let neurons = &model.populations[index];
     PopulationReport {
         name: neurons.name.clone(),
@@ -93,10 +95,8 @@ fn validate(model: &Model, network: &Network, cases: &[Case]) -> Result<Validati
     // The potentials of neurons that do not spike are compared in every step, whatever the user wants recorded.
     let mut watched = network.clone();
     for (population, _) in model.populations.iter().enumerate() {
-        let recording = crate::network::Recording {
-            population,
-            quantity: crate::network::Quantity::Variable(quantize::POTENTIAL),
-        };
+        let recording =
+            crate::network::Recording { population, quantity: crate::network::Quantity::Variable(quantize::POTENTIAL) };
         if !watched.recordings.contains(&recording) {
             watched.recordings.push(recording);
         }
@@ -132,14 +132,14 @@ fn warnings(populations: &[PopulationReport], validation: &Validation) -> Vec<St
         }
         if clipped.parameters_clipped > 0 {
             warnings.push(format!(
-                "`{name}`: {} biases, thresholds, resets or leaks are out of range and were clipped; choose another format",
+                "`{name}`: {} biases, thresholds, resets or leaks are beyond their format and were clipped; choose another",
                 clipped.parameters_clipped
             ));
         }
         if agreement.other_class_percent > OTHER_CLASS_PERCENT {
             warnings.push(format!(
-                "`{name}`: in {:.1} % of the calibration samples the largest readout is another neuron's than in floating \
-                 point; give typical samples for calibration, or look at the candidates",
+                "`{name}`: in {:.1} % of the calibration samples the largest readout is another neuron's than in \
+                 floating point; give typical samples for calibration, or look at the candidates",
                 agreement.other_class_percent
             ));
         }

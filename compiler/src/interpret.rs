@@ -1,10 +1,10 @@
 //! Executes a [`Network`] bit for bit as its compiled program will, without instructions or memories.
 //!
-//! Contract: vectors of 32 neurons in rising order, statements in order, operands left to right, every operation through
-//! [`fenn_isa::lane`]. One set of 32 random number generators serves all populations in the order in which they draw;
-//! each [`Expr::Random`] and each stochastic rounding advances all 32, whatever the mask. Where a population does not fill
-//! its last vector, the remaining lanes compute too (with parameters and state as given if uniform, 0 if per neuron), so
-//! that they draw as the machine's do; they never emit an event and appear in no result.
+//! Contract: vectors of 32 neurons in rising order, statements in order, operands left to right, every operation
+//! through [`fenn_isa::lane`]. One set of 32 random number generators serves all populations in the order in which
+//! they draw; each [`Expr::Random`] and each stochastic rounding advances all 32, whatever the mask. Where a
+//! population does not fill its last vector, the remaining lanes compute too (with parameters and state as given if
+//! uniform, 0 if per neuron), so that they draw as the machine's do; they never emit an event and appear in no result.
 //!
 //! Invariant: an [`Interpreter`] holds a network that [`verify`](crate::verify::verify) has accepted, so executing it
 //! cannot fail.
@@ -66,8 +66,8 @@ impl SpikeTrain {
         self.steps.iter().map(Vec::len).sum()
     }
 
-    /// The number of (step, neuron) pairs at which exactly one of the two trains has a spike; steps one of them lacks are
-    /// silent.
+    /// The number of (step, neuron) pairs at which exactly one of the two trains has a spike; steps one of them lacks
+    /// are silent.
     pub fn mismatches(&self, other: &Self) -> usize {
         let silent = Vec::new();
         (0..self.len().max(other.len()))
@@ -173,8 +173,8 @@ impl Observer for () {}
 /// Counts how often each variable met the ends of its range.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Saturations {
-    /// `[population][variable]`: additions of a weight whose sum did not fit into 16 bits, plus assignments of −32768 or
-    /// 32767 to a variable of saturating type.
+    /// `[population][variable]`: additions of a weight whose sum did not fit into 16 bits, plus assignments of −32768
+    /// or 32767 to a variable of saturating type.
     pub counts: Vec<Vec<u64>>,
     saturating: Vec<Vec<bool>>,
 }
@@ -210,8 +210,8 @@ impl Observer for Saturations {
 pub struct Run {
     /// `[population][event]`: the neurons that emitted it, per step.
     pub events: Vec<Vec<SpikeTrain>>,
-    /// `[population][variable]`: where [`Network::is_recorded`] says so, the codes of all neurons after the update of each
-    /// step.
+    /// `[population][variable]`: where [`Network::is_recorded`] says so, the codes of all neurons after the update of
+    /// each step.
     pub traces: Vec<Vec<Option<Vec<Vec<i16>>>>>,
     /// `[population][variable]`: the codes of all neurons at the end.
     pub finals: Vec<Vec<Vec<i16>>>,
@@ -220,8 +220,8 @@ pub struct Run {
 impl Run {
     /// The result `output` of `network`: one number per neuron, in the variable's unit or in spikes.
     ///
-    /// `Last` is the value after the last step, `Mean` and `Max` are over all steps; for an event, the value of a step is
-    /// 1 or 0 and `Count` their sum. `network` must be the one that made this run.
+    /// `Last` is the value after the last step, `Mean` and `Max` are over all steps; for an event, the value of a step
+    /// is 1 or 0 and `Count` their sum. `network` must be the one that made this run.
     pub fn readout(&self, network: &Network, output: &Output) -> Vec<f64> {
         let population = &network.populations[output.population];
         match output.quantity {

@@ -1,17 +1,18 @@
 //! Chooses number formats by trying them.
 //!
-//! Contract: for each population, pairs of formats for `I` and `V` are tried on the population alone: its Inputs and the
-//! floating-point spikes of all other populations drive it, its own spikes recur, and its spikes (or its `V`, if it does
-//! not spike) are compared with the floating-point run. The cheapest pair wins, the one that saturates less among equals.
-//! The search is the same on every machine, however many threads it has.
+//! Contract: for each population, pairs of formats for `I` and `V` are tried on the population alone: its Inputs and
+//! the floating-point spikes of all other populations drive it, its own spikes recur, and its spikes (or its `V`, if
+//! it does not spike) are compared with the floating-point run. The cheapest pair wins, the one that saturates less
+//! among equals. The search is the same on every machine, however many threads it has.
 //!
 //! Why by trying: the range of a variable says little. Potentials far below the threshold may saturate without harm,
 //! while fine steps near the threshold decide about spikes. Why disturbed copies of the samples: near the threshold a
 //! single run agrees or disagrees by luck.
 //!
 //! A pair is not tried where more than one in a hundred weights, or a threshold (twice the threshold for reset as in
-//! snnTorch), a reset or a leak potential, or the `V` of neurons that do not spike, is out of range; or where the largest
-//! of these has fewer than three bits. What remains is first tried on few samples, and the better half of it on all.
+//! snnTorch), a reset or a leak potential, or (with headroom) the `I` and `V` of neurons that do not spike, is out of
+//! range; or where the largest of these has fewer than three bits. What remains is first tried on few samples, and the
+//! better half of it on all.
 //!
 //! Not here: scaling of weights and potentials.
 
@@ -38,6 +39,10 @@ const FINALISTS: usize = 16;
 
 /// One of this many weights may be out of range.
 const CLIP_ONE_IN: usize = 100;
+
+/// Formats of neurons that do not spike hold this times what they had to hold in calibration, since nothing would reset
+/// them where other samples go further.
+const HEADROOM: f64 = 1.5;
 
 /// The largest number must have at least this many codes.
 const LEAST_CODES: f64 = 8.0;
@@ -122,10 +127,15 @@ pub(super) fn search(
 fn pairs(model: &Model, index: usize, cases: &[Case], forced: &[ForcedFormat]) -> Result<Vec<Formats>, ImportError> {
     let neurons = &model.populations[index];
     let choice = |part| forced.iter().rfind(|f| f.population == neurons.name && f.part == part).map(|f| f.format);
-    let reached = cases.iter().fold(Range::default(), |all, case| all.union(case.float.reached[index]));
+    let range = |of: fn(&FloatRun) -> &[Range]| {
+        let all = cases.iter().fold(Range::default(), |all, case| all.union(of(&case.float)[index]));
+        HEADROOM * all.max.max(-all.min)
+    };
+    let arrives = if neurons.spike.is_none() { range(|float| &float.currents) } else { 0.0 };
     let onto: Vec<&Connection> = model.connections.iter().filter(|c| c.target == index).collect();
-    let current = list(neurons, Part::Current, choice(Part::Current), |format| suits_current(neurons, &onto, format))?;
-    let limits = potential_limits(model, neurons, reached);
+    let current =
+        list(neurons, Part::Current, choice(Part::Current), |format| suits_current(neurons, &onto, arrives, format))?;
+    let limits = potential_limits(model, neurons, range(|float| &float.reached));
     let potential = list(neurons, Part::Potential, choice(Part::Potential), |format| holds(format, limits))?;
     let all: Vec<Formats> = current
         .iter()
@@ -160,7 +170,8 @@ fn list(
     if formats.is_empty() { Err(ImportError::NoFormat { node: neurons.name.clone(), part, why }) } else { Ok(formats) }
 }
 
-fn suits_current(neurons: &Neurons, onto: &[&Connection], format: Format) -> Result<(), String> {
+/// `arrives`: what the format has to hold besides most weights.
+fn suits_current(neurons: &Neurons, onto: &[&Connection], arrives: f64, format: Format) -> Result<(), String> {
     let (mut largest, mut clipped, mut count) = (0.0_f64, 0, 0);
     let weights = onto.iter().flat_map(|connection| {
         (0..neurons.size)
@@ -171,12 +182,15 @@ fn suits_current(neurons: &Neurons, onto: &[&Connection], format: Format) -> Res
         clipped += usize::from(format.quantize(weight).is_none_or(|quantized| quantized.saturated));
         count += 1;
     }
-    let fine = clipped * CLIP_ONE_IN <= count && (largest == 0.0 || largest >= LEAST_CODES * format.resolution());
-    fine.then_some(()).ok_or_else(|| format!("its weights, with all gains, go up to {largest:.3e}"))
+    let fits = clipped * CLIP_ONE_IN <= count && arrives <= format.to_f64(i16::MAX);
+    let fine = fits && (largest == 0.0 || largest >= LEAST_CODES * format.resolution());
+    let why = || format!("its weights, with all gains, go up to {largest:.3e}, and their sums up to {arrives:.3e}");
+    fine.then_some(()).ok_or_else(why)
 }
 
 /// The number that decides about a format's resolution, and the one that has to fit.
-fn potential_limits(model: &Model, neurons: &Neurons, reached: Range) -> (f64, f64) {
+/// `reached`: what neurons that do not spike have to hold.
+fn potential_limits(model: &Model, neurons: &Neurons, reached: f64) -> (f64, f64) {
     let largest = |numbers: &[f64]| numbers.iter().fold(0.0, |largest: f64, number| largest.max(number.abs()));
     let rest = largest(&neurons.rest);
     match &neurons.spike {
@@ -186,7 +200,7 @@ fn potential_limits(model: &Model, neurons: &Neurons, reached: Range) -> (f64, f
             (threshold, (threshold * twice).max(largest(&spike.reset)).max(rest))
         }
         None => {
-            let reached = reached.max.max(-reached.min).max(rest);
+            let reached = reached.max(rest);
             (reached, reached)
         }
     }
@@ -317,9 +331,12 @@ impl<'a> Tally<'a> {
             self.counts.extend(pairs.map(|(a, b)| (f64::from(a), f64::from(b))));
         }
         let format = network.populations[population].kernel.variables[POTENTIAL].ty.format;
+        // Potentials matter only where no spikes decide.
+        let matter = self.neurons.spike.is_none() || self.readout.is_some_and(|readout| readout != Readout::Count);
         let fixed: Vec<Vec<f64>> = run.traces[population][POTENTIAL]
             .iter()
             .flatten()
+            .filter(|_| matter)
             .map(|codes| codes.iter().map(|&code| format.to_f64(code)).collect())
             .collect();
         let float = &case.float.potentials[self.index];

@@ -13,7 +13,8 @@ use super::options::Part;
 pub enum ImportError {
     /// The time step is not given.
     #[error(
-        "the length of a time step is not given, and NIR files do not state it; give dt in the unit of the file's time constants, such as --dt 1e-4"
+        "the length of a time step is not given, and NIR files do not state it; give dt in the unit of the file's \
+         time constants, such as --dt 1e-4"
     )]
     NoTimeStep,
     /// The time step is no length of time.
@@ -24,12 +25,14 @@ pub enum ImportError {
     NoSteps,
     /// The combination has no meaning.
     #[error(
-        "reset as in snnTorch decides about spikes by the new potential; leave out the choice of the old one, or choose another reset"
+        "reset as in snnTorch decides about spikes by the new potential; leave out the choice of the old one, or \
+         choose another reset"
     )]
     ResetAndSpikeFrom,
     /// A node type without a counterpart.
     #[error(
-        "node `{node}` is of type {kind}, which is not supported; supported are Input, Output, Linear, Affine, LIF, CubaLIF, LI and CubaLI. Express the node by these, or remove it"
+        "node `{node}` is of type {kind}, which is not supported; supported are Input, Output, Linear, Affine, \
+         LIF, CubaLIF, LI and CubaLI. Express the node by these, or remove it"
     )]
     Unsupported {
         /// The node.
@@ -49,7 +52,8 @@ pub enum ImportError {
     },
     /// Numbers other than spikes would have to travel.
     #[error(
-        "node `{node}` of type {kind} does not spike, but feeds `{to}`; only spikes can be sent on. Lead it to an Output, or use a spiking type"
+        "node `{node}` of type {kind} does not spike, but feeds `{to}`; only spikes can be sent on. Lead it to an \
+         Output, or use a spiking type"
     )]
     Graded {
         /// The node.
@@ -58,14 +62,6 @@ pub enum ImportError {
         kind: &'static str,
         /// What it feeds.
         to: String,
-    },
-    /// Neurons whose number nothing tells.
-    #[error(
-        "how many neurons node `{node}` has is stated neither by it nor by what feeds it; give its parameters one number per neuron"
-    )]
-    UnknownSize {
-        /// The node.
-        node: String,
     },
     /// Two ends of an edge do not fit.
     #[error("`{from}` gives {gives} numbers, but `{to}` takes {takes}; correct the shapes")]
@@ -93,7 +89,8 @@ pub enum ImportError {
     },
     /// A loop without neurons.
     #[error(
-        "the nodes {nodes} feed each other in a circle without neurons, which has no meaning; remove an edge or put neurons between"
+        "the nodes {nodes} feed each other in a circle without neurons, which has no meaning; remove an edge or \
+         put neurons between"
     )]
     LinearCycle {
         /// Their names, in backquotes.
@@ -121,7 +118,8 @@ pub enum ImportError {
     },
     /// An Output that is not fed by neurons.
     #[error(
-        "Output `{output}` is fed by `{node}` of type {kind}, but must be by neurons; end the network in LI, CubaLI, LIF or CubaLIF"
+        "Output `{output}` is fed by `{node}` of type {kind}, but must be by neurons; end the network in LI, \
+         CubaLI, LIF or CubaLIF"
     )]
     OutputSource {
         /// The Output.
@@ -141,7 +139,8 @@ pub enum ImportError {
     },
     /// A step longer than a time constant.
     #[error(
-        "node `{node}`: {constant} of neuron {neuron} is {tau}, shorter than a time step of {dt}, with which forward Euler overshoots; give a shorter dt in the file's unit of time, or choose exponential Euler"
+        "node `{node}`: {constant} of neuron {neuron} is {tau}, shorter than a time step of {dt}, with which \
+         forward Euler overshoots; give a shorter dt in the file's unit of time, or choose exponential Euler"
     )]
     StepTooLong {
         /// The node.
@@ -171,7 +170,8 @@ pub enum ImportError {
     },
     /// Two formats that cannot be converted into each other.
     #[error(
-        "node `{node}`: from {current} for I to {potential} for V is more than a factor of 2^14; choose formats nearer to each other"
+        "node `{node}`: from {current} for I to {potential} for V is more than a factor of 2^14; choose formats \
+         nearer to each other"
     )]
     FormatsApart {
         /// The neurons.
@@ -183,7 +183,8 @@ pub enum ImportError {
     },
     /// No format is possible.
     #[error(
-        "node `{node}`: no format of 16 bits suits its {part:?} ({why}); rescale the node's weights and potentials so that the threshold is near 1"
+        "node `{node}`: no format of 16 bits suits its {part:?} ({why}); rescale the node's weights and \
+         potentials so that the threshold is near 1"
     )]
     NoFormat {
         /// The neurons.

@@ -69,8 +69,8 @@ struct State {
     spikes: Vec<u32>,
 }
 
-/// One run from the initial state; `inputs[i]` are the spikes of `model.inputs[i]` in `model.steps` steps, with no neuron
-/// beyond the input's size.
+/// One run from the initial state; `inputs[i]` are the spikes of `model.inputs[i]` in `model.steps` steps, with no
+/// neuron beyond the input's size.
 pub fn run(model: &Model, inputs: &[SpikeTrain]) -> FloatRun {
     let count = model.populations.len();
     let mut states: Vec<State> = model

@@ -1,8 +1,8 @@
 //! The network a graph and its [`Options`] mean, in real numbers and discrete time.
 //!
 //! Contract: in each step, for each population in the order of the schedule, with `x = Σ W s + b` summed over the
-//! connections onto it (`s` the spikes of this step if the source is an Input or stands before it in the schedule, of the
-//! previous step otherwise):
+//! connections onto it (`s` the spikes of this step if the source is an Input or stands before it in the schedule, of
+//! the previous step otherwise):
 //!
 //! ```text
 //! I = decay_syn·I + gain_syn·x            (I = x where there is no synaptic current)
@@ -17,8 +17,8 @@
 //! | `gain_syn` | `(1 − decay)·w_in` | same |
 //! | `gain_mem` | `(1 − decay)·r` | same |
 //!
-//! Populations are ordered so that every connection that is not part of a cycle acts within the step. Within a cycle, the
-//! populations nearer to an Input come first (by the number of connections, then by name), and connections from a
+//! Populations are ordered so that every connection that is not part of a cycle acts within the step. Within a cycle,
+//! the populations nearer to an Input come first (by the number of connections, then by name), and connections from a
 //! population onto itself or an earlier one carry the previous step's spikes.
 //!
 //! Not here: number formats.

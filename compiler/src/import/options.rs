@@ -30,10 +30,10 @@ pub enum Reset {
     Value,
     /// `V = V − v_threshold`; `v_reset` is ignored.
     Subtract,
-    /// As snnTorch does for `reset_mechanism="subtract"`: with `old = V > v_threshold` before the update, the threshold is
-    /// subtracted where `old` holds, a spike is emitted where the result is above the threshold, and it is subtracted
-    /// (or given back) for the difference of the two. Hence a neuron whose potential is still above the threshold after
-    /// its reset must exceed twice the threshold to spike in the next step.
+    /// As snnTorch does for `reset_mechanism="subtract"`: with `old = V > v_threshold` before the update, the
+    /// threshold is subtracted where `old` holds, a spike is emitted where the result is above the threshold, and it
+    /// is subtracted (or given back) for the difference of the two. Hence a neuron whose potential is still above the
+    /// threshold after its reset must exceed twice the threshold to spike in the next step.
     Snntorch,
 }
 
@@ -159,8 +159,8 @@ impl Default for Calibration {
 pub struct Options {
     /// The network's name.
     pub name: String,
-    /// Length of a time step, in the unit of the file's time constants (seconds by convention). NIR files do not state it,
-    /// and there is no default.
+    /// Length of a time step, in the unit of the file's time constants (seconds by convention). NIR files do not state
+    /// it, and there is no default.
     pub dt: Option<f64>,
     /// Time steps in one run.
     pub steps: u32,

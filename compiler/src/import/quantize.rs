@@ -10,9 +10,10 @@
 //! I = mul_rn(Beta, I, 15)                    or 0 where there is no synaptic current
 //! ```
 //!
-//! with `+|` and `-|` saturating and `convert(I) = sra_rn(I, F − G)`, or `mul_s(I, 2^(G − F), 0)` if `G > F`. `r`, `w_in`
-//! and the gains of both equations are folded into the weights and the bias of each target neuron, so `I` is what it adds
-//! to `V` in a step. Decays are s0.15, or s1.14 where one would round to 1. Every number is rounded once, to nearest.
+//! with `+|` and `-|` saturating and `convert(I) = sra_rn(I, F − G)`, or `mul_s(I, 2^(G − F), 0)` if `G > F`. `r`,
+//! `w_in` and the gains of both equations are folded into the weights and the bias of each target neuron, so `I` is
+//! what it adds to `V` in a step. Decays are s0.15, or s1.14 where one would round to 1. Every number is rounded once,
+//! to nearest.
 //!
 //! Invariant: what the network computes is the model, but for rounding and saturation.
 //!

@@ -31,14 +31,14 @@ impl Trains {
         ((u64::from(self.random.next_u32()) * u64::from(bound)) >> 32) as u32
     }
 
-    /// Sample `index` for inputs of `sizes`: Poisson trains of each rate in turn (even samples), or one spike per neuron
-    /// at a uniform step, as latency codes have (odd samples).
+    /// Sample `index` for inputs of `sizes`: Poisson trains of each rate in turn (even samples), or one spike per
+    /// neuron at a uniform step, as latency codes have (odd samples).
     pub(super) fn generate(&mut self, index: usize, sizes: &[usize], steps: u32) -> Vec<SpikeTrain> {
         let rate = (RATES[index / 2 % RATES.len()] * f64::from(u32::MAX)) as u32;
         let mut train = |size: usize| {
             let mut lists = vec![Vec::new(); steps as usize];
             for neuron in 0..size as u32 {
-                if index % 2 == 0 {
+                if index.is_multiple_of(2) {
                     lists.iter_mut().filter(|_| self.random.next_u32() < rate).for_each(|list| list.push(neuron));
                 } else {
                     lists[self.below(steps) as usize].push(neuron);

@@ -1,8 +1,8 @@
 //! Who drives whom: a graph's chains of matrices between neurons, each composed into one.
 //!
-//! Contract: [`Wiring::new`] reports everything that keeps a graph from being a network of spiking sources, matrices and
-//! neurons; [`Wiring::drive`] then gives what reaches a node: one matrix per source, and a bias. Composition is exact in
-//! the sense of real numbers: parallel paths from one source add, chains multiply.
+//! Contract: [`Wiring::new`] reports everything that keeps a graph from being a network of spiking sources, matrices
+//! and neurons; [`Wiring::drive`] then gives what reaches a node: one matrix per source, and a bias. Composition is
+//! exact in the sense of real numbers: parallel paths from one source add, chains multiply.
 //!
 //! Not here: time (which edges are one step late) and what neurons do.
 
@@ -162,16 +162,12 @@ impl<'g> Wiring<'g> {
                 break;
             }
         }
-        let unknown = names.iter().filter(|name| !self.sizes.contains_key(*name));
-        let mut errors: Vec<ImportError> =
-            unknown.map(|name| ImportError::UnknownSize { node: (*name).to_owned() }).collect();
+        // Every node is settled now: an Input, whose size is stated, leads to each.
+        let ends = self.graph.edges.iter().map(|edge| (edge.from.as_str(), edge.to.as_str()));
+        let mut errors: Vec<ImportError> = ends.filter_map(|(from, to)| self.mismatch(from, to)).collect();
         if errors.is_empty() {
-            let ends = self.graph.edges.iter().map(|edge| (edge.from.as_str(), edge.to.as_str()));
-            errors = ends.filter_map(|(from, to)| self.mismatch(from, to)).collect();
-        }
-        if errors.is_empty() {
-            errors =
-                names.iter().filter(|name| is_neurons(self.node(name))).flat_map(|name| self.too_large(name)).collect();
+            let neurons = names.iter().filter(|name| is_neurons(self.node(name)));
+            errors = neurons.flat_map(|name| self.too_large(name)).collect();
         }
         errors
     }
