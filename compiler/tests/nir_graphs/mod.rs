@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use fenn_compiler::import::model::{Leak, Model};
+use fenn_compiler::import::quantize::Formats;
 use fenn_compiler::import::{Comparison, Method, Options, Reset, SpikeFrom};
 use fenn_compiler::interpret::SpikeTrain;
+use fenn_compiler::network::Source;
 use fenn_compiler::nir::{CubaLi, CubaLif, Edge, Graph, Li, Lif, Matrix, Node};
 
 /// A folder or file that may be absent: its absence is printed, and a failure in CI.
@@ -240,5 +243,101 @@ impl<'g> Simulator<'g> {
             Reset::Subtract | Reset::Snntorch => new - threshold,
         };
         (spiked, after)
+    }
+}
+
+/// The documented integer update of an imported population, neuron by neuron in 64 bits, with its own rounding.
+pub(crate) struct Emulator<'m> {
+    model: &'m Model,
+    /// Fraction bits of I and V.
+    bits: [u32; 2],
+    pub(crate) current: Vec<Vec<i64>>,
+    pub(crate) potential: Vec<Vec<i64>>,
+    pub(crate) spikes: Vec<Vec<u32>>,
+}
+
+fn clamp(x: i64) -> i64 {
+    x.clamp(-32768, 32767)
+}
+
+/// Half up, as the lanes round.
+fn rounded(x: i64, bits: u32) -> i64 {
+    if bits == 0 { x } else { (x + (1 << (bits - 1))).div_euclid(1 << bits) }
+}
+
+/// The nearest code, ties to even.
+fn code(x: f64, bits: u32) -> i64 {
+    clamp((x * 2_f64.powi(bits as i32)).round_ties_even() as i64)
+}
+
+/// `value` times the factor of neuron `n`: s0.15, or s1.14 where a factor of the population would round to 1.
+fn decayed(leak: &Leak, n: usize, value: i64) -> i64 {
+    let bits = if leak.decay.iter().any(|decay| (decay * 32768.0).round_ties_even() > 32767.0) { 14 } else { 15 };
+    rounded(code(leak.decay[n], bits) * value, bits)
+}
+
+impl<'m> Emulator<'m> {
+    /// All populations in the same formats.
+    pub(crate) fn new(model: &'m Model, formats: Formats) -> Self {
+        let bits = [formats.current, formats.potential].map(|format| format.fraction_bits().into());
+        let potential = model.populations.iter().map(|p| p.rest.iter().map(|&rest| code(rest, bits[1])).collect());
+        Self {
+            model,
+            bits,
+            current: model.populations.iter().map(|p| vec![0; p.size]).collect(),
+            potential: potential.collect(),
+            spikes: vec![Vec::new(); model.populations.len()],
+        }
+    }
+
+    /// One step with the given spikes of the two inputs.
+    pub(crate) fn step(&mut self, inputs: [&Vec<u32>; 2]) {
+        for index in 0..self.model.populations.len() {
+            for connection in self.model.connections.iter().filter(|connection| connection.target == index) {
+                let spikes = match connection.source {
+                    Source::Input(input) => inputs[input],
+                    Source::Events { population, .. } => &self.spikes[population],
+                };
+                for &spike in spikes {
+                    for (n, current) in self.current[index].iter_mut().enumerate() {
+                        let weight = connection.weight.row(n)[spike as usize] * self.model.populations[index].gain(n);
+                        *current = clamp(*current + code(weight, self.bits[0]));
+                    }
+                }
+            }
+            self.spikes[index] =
+                (0..self.model.populations[index].size).filter(|&n| self.neuron(index, n)).map(|n| n as u32).collect();
+        }
+    }
+
+    /// The update of one neuron; whether it spikes.
+    fn neuron(&mut self, index: usize, n: usize) -> bool {
+        let (neurons, rules) = (&self.model.populations[index], &self.model.rules);
+        let [current_bits, bits] = self.bits;
+        let (i, v) = (&mut self.current[index][n], &mut self.potential[index][n]);
+        *i = clamp(*i + code(neurons.bias[n] * neurons.gain(n), current_bits));
+        let converted =
+            if current_bits >= bits { rounded(*i, current_bits - bits) } else { clamp(*i << (bits - current_bits)) };
+        let (old, leak) = (*v, code(neurons.rest[n], bits));
+        *v = clamp(clamp(leak + decayed(&neurons.potential, n, clamp(old - leak))) + converted);
+        *i = neurons.current.as_ref().map_or(0, |leak| decayed(leak, n, *i));
+        let Some(spike) = &neurons.spike else { return false };
+        let threshold = code(spike.threshold[n], bits);
+        let above = |v: i64, threshold: i64| match rules.comparison {
+            Comparison::Greater => v > threshold,
+            Comparison::GreaterEqual => v >= threshold,
+        };
+        let spiked = match (rules.reset, rules.spike_from) {
+            (Reset::Snntorch, _) if above(old, threshold) => above(*v, clamp(2 * threshold)),
+            (_, SpikeFrom::Old) => above(old, threshold),
+            (_, SpikeFrom::New) => above(*v, threshold),
+        };
+        if spiked {
+            *v = match rules.reset {
+                Reset::Value => code(spike.reset[n], bits),
+                Reset::Subtract | Reset::Snntorch => clamp(*v - threshold),
+            };
+        }
+        spiked
     }
 }
