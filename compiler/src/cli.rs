@@ -11,13 +11,12 @@ use clap::{CommandFactory, Parser, ValueEnum};
 use clap_complete::Shell;
 use fenn_isa::image::elf::FileError;
 use fenn_isa::memory::{ConfigError, MachineConfig, Space};
-use tempfile::NamedTempFile;
 
 use crate::backend::{self, CompileError, compile};
 use crate::description::DescriptionError;
 use crate::import::{Comparison, ForcedFormat, ImportError, Method, Record, Reset, SpikeFrom};
 use crate::network::Readout;
-use crate::nir::NirError;
+use crate::nir::{NirError, write_whole};
 
 mod front;
 mod report;
@@ -68,7 +67,7 @@ pub struct Arguments {
     pub listing: Option<PathBuf>,
 
     /// Length of a time step, in the unit of the graph's time constants (usually seconds).
-    #[arg(long, value_name = "TIME", allow_negative_numbers = true, help_heading = NIR)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, help_heading = NIR)]
     pub dt: Option<f64>,
     /// How differential equations become steps.
     #[arg(long, help_heading = NIR)]
@@ -82,7 +81,7 @@ pub struct Arguments {
     /// Which potential decides about a spike.
     #[arg(long, value_name = "POTENTIAL", help_heading = NIR)]
     pub spike_from: Option<SpikeFrom>,
-    /// How a run's steps become one number per output neuron; by default the count of spikes, or the greatest potential.
+    /// How a run's steps become one number per output neuron; by default the number of spikes, or the greatest potential.
     #[arg(long, help_heading = NIR)]
     pub readout: Option<ReadoutName>,
     /// Typical spikes, on which number formats are tried; may be repeated.
@@ -205,14 +204,12 @@ pub enum Failure {
     /// No machine has such memories.
     #[error("{0}")]
     Machine(#[from] ConfigError),
-    /// The description is wrong.
-    #[error("{}", describe(.error, *.color))]
-    Description {
-        /// In what way.
-        error: DescriptionError,
-        /// Whether to colour it.
-        color: bool,
-    },
+    /// The description cannot be read.
+    #[error(transparent)]
+    Description(DescriptionError),
+    /// The description is wrong: its diagnostics, drawn.
+    #[error("{0}")]
+    Drawn(String),
     /// The NIR file is wrong.
     #[error(transparent)]
     Nir(#[from] NirError),
@@ -262,13 +259,6 @@ pub enum Failure {
     },
 }
 
-fn describe(error: &DescriptionError, color: bool) -> String {
-    match error {
-        DescriptionError::Wrong(remarks) => remarks.render(color).trim_end().to_owned(),
-        other => other.to_string(),
-    }
-}
-
 impl Failure {
     /// The exit code: 1 for wrong or unreadable files, 2 for wrong usage, 3 for what does not fit or cannot be compiled.
     pub fn code(&self) -> u8 {
@@ -277,13 +267,19 @@ impl Failure {
             Self::TooLong { .. } => 3,
             Self::Compile { error: CompileError::Network(_), .. } => 1,
             Self::Compile { .. } => 3,
-            Self::Description { .. }
+            Self::Description(_)
+            | Self::Drawn(_)
             | Self::Nir(_)
             | Self::Import { .. }
             | Self::Samples(_)
             | Self::Program(_)
             | Self::Write { .. } => 1,
         }
+    }
+
+    /// Whether the message stands for itself, without the name of the program before it.
+    pub fn is_drawn(&self) -> bool {
+        matches!(self, Self::Drawn(_))
     }
 }
 
@@ -300,6 +296,9 @@ pub fn run(arguments: &Arguments, terminal: Terminal) -> Result<Printed, Failure
     let Some(path) = &arguments.network else { return Err(Failure::Usage("which network is not stated".to_owned())) };
     let config = arguments.machine();
     config.check()?;
+    let output = arguments.output.clone().unwrap_or_else(|| front::default_output(path));
+    let output = (!arguments.check).then_some(output);
+    output.as_deref().map_or(Ok(()), |output| check_output(path, output))?;
     let loaded = if front::is_nir(path) {
         front::graph(path, arguments, terminal.progress)?
     } else if let Some(option) = arguments.first_for_nir() {
@@ -319,7 +318,8 @@ pub fn run(arguments: &Arguments, terminal: Terminal) -> Result<Printed, Failure
         if listing == Path::new("-") {
             printed.output.push_str(&compiled.listing);
         } else {
-            write_whole(listing, compiled.listing.as_bytes())?;
+            write_whole(listing, compiled.listing.as_bytes())
+                .map_err(|source| Failure::Write { path: listing.clone(), source })?;
         }
     }
     if arguments.report {
@@ -328,23 +328,21 @@ pub fn run(arguments: &Arguments, terminal: Terminal) -> Result<Printed, Failure
     if arguments.json {
         printed.output.push_str(&format!("{:#}\n", report::json(&loaded, &compiled)));
     }
-    if !arguments.check {
-        let output = arguments.output.clone().unwrap_or_else(|| front::default_output(path));
+    if let Some(output) = output {
         compiled.image.write(output)?;
     }
     Ok(printed)
 }
 
-/// Writes a file beside its place and renames it.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    use std::io::Write;
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let write = || -> std::io::Result<()> {
-        let mut file = NamedTempFile::new_in(directory)?;
-        file.write_all(bytes)?;
-        file.persist(path).map(drop).map_err(|error| error.error)
-    };
-    write().map_err(|source| Failure::Write { path: path.to_owned(), source })
+/// Refuses to write the program over the network.
+fn check_output(network: &Path, output: &Path) -> Result<(), Failure> {
+    match (network.canonicalize(), output.canonicalize()) {
+        (Ok(from), Ok(to)) if from == to => {
+            let message = format!("{} is the network; give the program another name", output.display());
+            Err(Failure::Usage(message))
+        }
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

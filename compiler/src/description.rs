@@ -15,8 +15,8 @@
 //! seed = 1               # of random numbers (default 1)
 //! dialect = "standard"   # of the equations (default); "published": products never saturate and `*=` truncates
 //! rounding = "nearest"   # of products (default), "zero" or "stochastic"
-//! # The order within a step. A projection before its source's update carries the spikes of the previous step.
-//! # By default all projections in the file's order, then all populations in the file's order.
+//! ## The order within a step. A projection before its source's update carries the spikes of the previous step.
+//! ## By default all projections in the file's order, then all populations in the file's order.
 //! schedule = ["in_hid", "hidden"]
 //!
 //! [[input]]
@@ -121,6 +121,12 @@ pub enum DescriptionError {
         /// Why not.
         source: std::io::Error,
     },
+    /// The file is no text.
+    #[error("{} is neither a description (TOML, UTF-8 text) nor a NIR graph (HDF5)", path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+    },
     /// It is read, and wrong; at least one remark is an error. [`Remarks::render`] shows where, in colour too.
     #[error("{}", .0.render(false).trim_end())]
     Wrong(Remarks),
@@ -174,8 +180,10 @@ impl Remarks {
 /// See [`DescriptionError`]; all mistakes at once.
 pub fn read(path: impl AsRef<Path>, options: &Options) -> Result<Described, DescriptionError> {
     let path = path.as_ref();
-    let text =
-        std::fs::read_to_string(path).map_err(|source| DescriptionError::Io { path: path.to_owned(), source })?;
+    let text = std::fs::read_to_string(path).map_err(|source| match source.kind() {
+        std::io::ErrorKind::InvalidData => DescriptionError::NotText { path: path.to_owned() },
+        _ => DescriptionError::Io { path: path.to_owned(), source },
+    })?;
     let directory = path.parent().unwrap_or(Path::new("."));
     parse(&text, &path.display().to_string(), directory, options).map_err(DescriptionError::Wrong)
 }

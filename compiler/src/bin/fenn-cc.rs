@@ -23,7 +23,8 @@ fn main() -> ExitCode {
             }
         }
         Err(failure) => {
-            eprintln!("fenn-cc: {failure}");
+            let name = if failure.is_drawn() { "" } else { "fenn-cc: " };
+            eprintln!("{name}{failure}");
             ExitCode::from(failure.code())
         }
     }

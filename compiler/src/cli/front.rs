@@ -1,5 +1,6 @@
 //! From a network file, of either kind, to a network.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
@@ -9,7 +10,7 @@ use fenn_isa::memory::Space;
 
 use super::samples::{Samples, Target, load};
 use super::{Arguments, Failure};
-use crate::description::{self, Conversion};
+use crate::description::{self, Conversion, DescriptionError};
 use crate::import::{self, Calibration, ImportReport, Record, import};
 use crate::network::{Network, Quantity, Recording};
 use crate::nir;
@@ -37,7 +38,10 @@ pub(super) fn is_nir(path: &Path) -> bool {
 /// The network of a description.
 pub(super) fn description(path: &Path, arguments: &Arguments, color: bool) -> Result<Loaded, Failure> {
     let options = description::Options { steps: arguments.steps, seed: arguments.seed };
-    let described = description::read(path, &options).map_err(|error| Failure::Description { error, color })?;
+    let described = description::read(path, &options).map_err(|error| match error {
+        DescriptionError::Wrong(remarks) => Failure::Drawn(remarks.render(color).trim_end().to_owned()),
+        other => Failure::Description(other),
+    })?;
     let mut network = described.network;
     if let Some(record) = arguments.record {
         network.recordings = recordings(&network, record);
@@ -134,5 +138,7 @@ fn patiently<T>(watched: bool, work: impl FnOnce() -> T) -> T {
 
 /// Where the program goes when the command line does not say.
 pub(super) fn default_output(network: &Path) -> PathBuf {
-    PathBuf::from(network.file_stem().unwrap_or_default()).with_extension("elf")
+    let mut name = network.file_stem().unwrap_or(OsStr::new("network")).to_owned();
+    name.push(".elf");
+    PathBuf::from(name)
 }

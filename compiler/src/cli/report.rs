@@ -32,7 +32,8 @@ impl Table {
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
-        let width = |column: usize| self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+        let width =
+            |column: usize| self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
         let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
         for row in &self.rows {
             let mut line = String::from(" ");
@@ -125,14 +126,28 @@ fn write_import(out: &mut String, import: &ImportReport) -> fmt::Result {
         "\nNumber formats, against floating point on {} samples and {} disturbed copies",
         validation.samples, validation.jittered
     )?;
-    let head = ["population", "I", "V", "mismatches", "in copies", "correlation", "deviation", "other class", "I sat.", "V sat."];
+    let head = [
+        "population",
+        "I",
+        "V",
+        "mismatches",
+        "in copies",
+        "correlation",
+        "deviation",
+        "other class",
+        "I sat.",
+        "V sat.",
+    ];
     let mut table = Table::new(&head, 1);
     for (population, agreement) in import.populations.iter().zip(&validation.populations) {
         let formats = [population.formats.current, population.formats.potential].map(|format| format.to_string());
         table.row([vec![population.name.clone()], formats.to_vec(), cells(agreement)].concat());
     }
     write!(out, "{table}")?;
-    writeln!(out, "  Mismatches are spikes that only one of the two has, per sample; deviations are of V, for neurons that do not spike.")?;
+    writeln!(
+        out,
+        "  Mismatches are spikes that only one of the two has, per sample; deviations are of V, for neurons that do not spike."
+    )?;
     for population in &import.populations {
         let (shown, all) = (CANDIDATES_SHOWN.min(population.candidates.len()), population.candidates.len());
         let (current, potential) = (population.current, population.potential);
@@ -149,7 +164,18 @@ fn write_import(out: &mut String, import: &ImportReport) -> fmt::Result {
             population.clipped.weights_clipped,
             population.clipped.weights,
         )?;
-        let head = ["I", "V", "cost", "mismatches", "in copies", "correlation", "deviation", "other class", "I sat.", "V sat."];
+        let head = [
+            "I",
+            "V",
+            "cost",
+            "mismatches",
+            "in copies",
+            "correlation",
+            "deviation",
+            "other class",
+            "I sat.",
+            "V sat.",
+        ];
         let mut table = Table::new(&head, 0);
         for Candidate { formats, cost, agreement } in &population.candidates[..shown] {
             let own = vec![formats.current.to_string(), formats.potential.to_string(), format!("{cost:.3}")];
@@ -227,9 +253,10 @@ pub(super) fn json(loaded: &Loaded, compiled: &Compiled) -> Value {
     let populations = network.populations.iter().map(|population| {
         let kernel = &population.kernel;
         let variables = kernel.variables.iter().map(|slot| json!({ "name": slot.name, "type": slot.ty.to_string() }));
-        let parameters = kernel.parameters.iter().zip(&population.parameters).map(|(slot, values)| {
-            json!({ "name": slot.name, "type": slot.ty.to_string(), "code": uniform(values) })
-        });
+        let parameters =
+            kernel.parameters.iter().zip(&population.parameters).map(
+                |(slot, values)| json!({ "name": slot.name, "type": slot.ty.to_string(), "code": uniform(values) }),
+            );
         json!({
             "name": population.name,
             "neurons": population.size,

@@ -16,7 +16,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::interpret::SpikeTrain;
-use crate::npy::{self, Array, Numbers, NpyError};
+use crate::npy::{self, Array, NpyError, Numbers};
 
 /// More samples than any calibration takes.
 const MOST_SAMPLES: i64 = 1 << 16;
@@ -187,7 +187,7 @@ impl File<'_> {
             lines.by_ref().filter(|(_, line)| !line.is_empty() && !line.starts_with('#')).collect();
         let Some((_, first)) = lines.first() else { return Err(SampleError::Empty { path: self.path() }) };
         let names: Vec<String> = cells(first).map(|cell| cell.to_ascii_lowercase()).collect();
-        let header = names.iter().any(|name| name.starts_with(|c: char| c.is_ascii_alphabetic()));
+        let header = names.iter().all(|name| name.starts_with(|c: char| c.is_ascii_alphabetic()));
         let columns = match (header, names.len()) {
             (true, _) => {
                 lines.remove(0);
@@ -233,9 +233,9 @@ impl File<'_> {
     fn row(&self, line: usize, text: &str, expected: usize) -> Result<Vec<i64>, SampleError> {
         let number = |cell: &str| {
             // Other tools write whole numbers as `1.0`.
-            let whole = cell.split_once('.').map_or(cell, |(whole, zeros)| {
-                if zeros.bytes().all(|digit| digit == b'0') { whole } else { cell }
-            });
+            let whole = cell
+                .split_once('.')
+                .map_or(cell, |(whole, zeros)| if zeros.bytes().all(|digit| digit == b'0') { whole } else { cell });
             whole.parse().map_err(|_| SampleError::Number { path: self.path(), line, text: cell.to_owned() })
         };
         let row = cells(text).map(number).collect::<Result<Vec<i64>, _>>()?;
@@ -287,9 +287,12 @@ mod tests {
         let dense = [1i8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0];
         let sizes = [3, 2];
         let four = Some(4);
-        for text in
-            ["0,4\n2,3\n0,0\n", "step unit\n2 3\n\n0 4\n0 0", "# spikes\nunit;step;sample\n3;2;0\n4;0;0\n0;0;0\n", "0,2,3\n0,0,4\n0,0,0"]
-        {
+        for text in [
+            "0,4\n2,3\n0,0\n",
+            "step unit\n2 3\n\n0 4\n0 0",
+            "# spikes\nunit;step;sample\n3;2;0\n4;0;0\n0;0;0\n",
+            "0,2,3\n0,0,4\n0,0,0",
+        ] {
             assert_eq!(loaded(text.as_bytes(), &sizes, four), Ok(expected(4)), "{text}");
         }
         let text = "1,0,0,0,1\n0,0,0,0,0\n0.0,0,0,1.0,0\n";
@@ -312,8 +315,16 @@ mod tests {
             ("0,x", Some(4), "FILE:1: `x` is not a whole number"),
             ("0,1.5", Some(4), "FILE:1: `1.5` is not a whole number"),
             ("0,1\n0,1,2", Some(4), "FILE:2 has 3 columns instead of 2"),
-            ("1,2,3,4", Some(4), "FILE has 4 columns; spikes have 5 (0 or 1 for each unit), 2 (step, unit) or 3 (sample, step, unit)"),
-            ("time_ms,unit\n0,1", Some(4), "FILE has a column `time_ms`; the columns of spikes are sample, step and unit"),
+            (
+                "1,2,3,4",
+                Some(4),
+                "FILE has 4 columns; spikes have 5 (0 or 1 for each unit), 2 (step, unit) or 3 (sample, step, unit)",
+            ),
+            (
+                "time_ms,unit\n0,1",
+                Some(4),
+                "FILE has a column `time_ms`; the columns of spikes are sample, step and unit",
+            ),
             ("0,0,0,0,2", Some(4), "FILE: unit 4 in step 0 of sample 0 is 2; a unit has 0 or 1 spikes in a step"),
             ("0,0,0,0,1\n0,0,0,0,1", Some(1), "FILE has 2 steps, but a run has 1; give --steps 2"),
         ] {

@@ -3,7 +3,7 @@
 //! Invariant: what cannot be built has been reported, and whatever refers to it is passed over in silence, so that one
 //! mistake gives one diagnostic.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use fenn_isa::memory::Space;
@@ -40,6 +40,8 @@ pub(super) struct Builder<'a> {
     /// Problems of texts other than the TOML file.
     pub(super) foreign: Remarks,
     groups: BTreeMap<String, Group>,
+    /// (population, variable) whose type is wrong; nothing is said about weights for them.
+    untyped: BTreeSet<(usize, usize)>,
     language: equation::Options,
     pub(super) network: Network,
 }
@@ -60,7 +62,14 @@ impl<'a> Builder<'a> {
             recordings: Vec::new(),
         };
         let language = equation::Options::default();
-        Self { reader, foreign: Remarks::default(), groups: BTreeMap::new(), language, network }
+        Self {
+            reader,
+            foreign: Remarks::default(),
+            groups: BTreeMap::new(),
+            untyped: BTreeSet::new(),
+            language,
+            network,
+        }
     }
 
     fn report(&mut self, problem: Diagnostic) {
@@ -100,7 +109,7 @@ impl<'a> Builder<'a> {
     /// The keys before the first table.
     fn settings(&mut self, top: &mut Fields<'a, 'a>, options: &Options) {
         let problems = &mut self.reader.problems;
-        if let Some(name) = top.require("name", problems) {
+        if let Some(name) = top.require("name") {
             self.network.name = string(name, "`name`", problems).map(|name| name.value.to_owned()).unwrap_or_default();
         }
         if let Some(step) = top.real("time_step_ms", problems) {
@@ -109,7 +118,7 @@ impl<'a> Builder<'a> {
             }
             self.network.time_step_ms = Some(step.value);
         }
-        if top.require("steps", problems).is_some()
+        if top.require("steps").is_some()
             && let Some(steps) = top.integer("steps", 1..=MOST_STEPS, problems)
         {
             self.network.steps = steps.value as u32;
@@ -154,7 +163,7 @@ impl<'a> Builder<'a> {
     }
 
     fn name(&mut self, fields: &mut Fields<'a, 'a>) -> Option<At<String>> {
-        fields.require("name", &mut self.reader.problems)?;
+        fields.require("name")?;
         let At { value, span } = fields.string("name", &mut self.reader.problems)?;
         let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         if value.is_empty() || !value.chars().all(word) {
@@ -166,7 +175,7 @@ impl<'a> Builder<'a> {
     }
 
     fn size(&mut self, fields: &mut Fields<'a, 'a>) -> Option<u32> {
-        fields.require("size", &mut self.reader.problems)?;
+        fields.require("size")?;
         let size = fields.integer("size", 1..=MOST_NEURONS, &mut self.reader.problems)?;
         u32::try_from(size.value).ok()
     }
@@ -189,26 +198,18 @@ impl<'a> Builder<'a> {
     fn encoding(&mut self, value: &'a Value<'a>) -> Option<Encoding> {
         let problems = &mut self.reader.problems;
         let mut fields = Fields::of(value, "the encoding", problems)?;
-        fields.require("kind", problems)?;
-        let latency = fields.choice("kind", &[("spikes", false), ("latency", true)], problems)?.value;
-        let encoding = if latency {
-            let [tau, threshold] = ["tau", "threshold"].map(|key| {
-                fields.require(key, problems)?;
-                fields.real(key, problems)
-            });
-            tau.zip(threshold).and_then(|(tau, threshold)| {
-                for (number, good, rule) in
-                    [(&tau, tau.value > 0.0, "positive"), (&threshold, threshold.value >= 0.0, "at least 0")]
-                {
-                    if !good {
-                        let problem = Diagnostic::error(format!("a latency code needs this to be {rule}"));
-                        problems.push(problem.at(number.span.clone(), "this number"));
-                    }
+        fields.require("kind");
+        let latency = fields.choice("kind", &[("spikes", false), ("latency", true)], problems);
+        let encoding = match latency {
+            None => {
+                // Not to be called unknown.
+                for key in ["tau", "threshold"] {
+                    fields.get(key);
                 }
-                Some(Encoding::Latency { tau: tau.value, threshold: threshold.value })
-            })
-        } else {
-            Some(Encoding::Spikes)
+                None
+            }
+            Some(At { value: false, .. }) => Some(Encoding::Spikes),
+            Some(At { value: true, .. }) => latency_code(&mut fields, problems),
         };
         fields.finish(problems);
         encoding
@@ -221,24 +222,31 @@ impl<'a> Builder<'a> {
         let variables = fields.get("variables");
         let parameters = fields.get("parameters");
         let events = fields.get("events");
-        let equations = fields.require("equations", &mut self.reader.problems);
+        let equations = fields.require("equations");
         fields.finish(&mut self.reader.problems);
         let (Some(name), Some(size)) = (name, size) else { return };
 
         let mut declarations = Declarations::default();
         let mut initial = Vec::new();
-        for (key, value) in self.named("variables", variables) {
+        let mut all_typed = true;
+        for (index, (key, value)) in self.named("variables", variables).into_iter().enumerate() {
             let (ty, variable) = self.variable(key.value, value, &name.value, size);
-            declarations.variables.push((key.value.to_owned(), ty));
+            if ty.is_none() {
+                all_typed = false;
+                self.untyped.insert((self.network.populations.len(), index));
+            }
+            declarations.variables.push((key.value.to_owned(), ty.unwrap_or(Type::INT)));
             initial.push(variable);
         }
         let mut constants = Vec::new();
         for (key, value) in self.named("parameters", parameters) {
             let (ty, values) = self.parameter(key.value, value, &name.value, size);
-            declarations.parameters.push((key.value.to_owned(), ty));
+            all_typed &= ty.is_some();
+            declarations.parameters.push((key.value.to_owned(), ty.unwrap_or(Type::INT)));
             constants.push(values);
         }
         declarations.events = self.events(events);
+        let equations = equations.filter(|_| all_typed);
         let kernel = equations.and_then(|equations| self.equations(equations, &name.value, &declarations));
         // An empty program stands for a wrong one, so that what refers to its variables can be checked.
         let kernel = kernel.unwrap_or_else(|| declared(&declarations));
@@ -254,9 +262,9 @@ impl<'a> Builder<'a> {
         fields.entries()
     }
 
-    /// The type of a slot; a wrong one is reported, and `int16_t` stands for it.
+    /// The type of a slot; `None` has been reported.
     fn slot_type(&mut self, fields: &mut Fields<'a, 'a>) -> Option<Type> {
-        fields.require("type", &mut self.reader.problems)?;
+        fields.require("type")?;
         let At { value, span } = fields.string("type", &mut self.reader.problems)?;
         let ty = parse_type(value);
         if ty.is_none() {
@@ -268,11 +276,11 @@ impl<'a> Builder<'a> {
         ty
     }
 
-    fn variable(&mut self, key: &str, value: &'a Value<'a>, population: &str, size: u32) -> (Type, Variable) {
+    fn variable(&mut self, key: &str, value: &'a Value<'a>, population: &str, size: u32) -> (Option<Type>, Variable) {
         let always = self.network.state == StatePolicy::Reset;
         let mut variable = Variable { initial: Values::Uniform(0), reset: always };
         let what = format!("variable `{population}.{key}`");
-        let Some(mut fields) = Fields::of(value, what, &mut self.reader.problems) else { return (Type::INT, variable) };
+        let Some(mut fields) = Fields::of(value, what, &mut self.reader.problems) else { return (None, variable) };
         let ty = self.slot_type(&mut fields);
         let initial = fields.get("initial");
         if let (Some(initial), Some(ty)) = (initial, ty) {
@@ -288,22 +296,22 @@ impl<'a> Builder<'a> {
             }
         }
         fields.finish(&mut self.reader.problems);
-        (ty.unwrap_or(Type::INT), variable)
+        (ty, variable)
     }
 
-    fn parameter(&mut self, key: &str, value: &'a Value<'a>, population: &str, size: u32) -> (Type, Values) {
+    fn parameter(&mut self, key: &str, value: &'a Value<'a>, population: &str, size: u32) -> (Option<Type>, Values) {
         let what = format!("parameter `{population}.{key}`");
         let nothing = Values::Uniform(0);
-        let Some(mut fields) = Fields::of(value, what, &mut self.reader.problems) else { return (Type::INT, nothing) };
+        let Some(mut fields) = Fields::of(value, what, &mut self.reader.problems) else { return (None, nothing) };
         let ty = self.slot_type(&mut fields);
-        let number = fields.require("value", &mut self.reader.problems);
+        let number = fields.require("value");
         let mut values = None;
         if let (Some(number), Some(ty)) = (number, ty) {
             let wanted = Wanted { what: fields.what(), ty, rows: 1, columns: size as usize };
             values = self.reader.values(number, &wanted);
         }
         fields.finish(&mut self.reader.problems);
-        (ty.unwrap_or(Type::INT), values.unwrap_or(nothing))
+        (ty, values.unwrap_or(nothing))
     }
 
     fn events(&mut self, value: Option<&'a Value<'a>>) -> Vec<String> {
@@ -320,9 +328,10 @@ impl<'a> Builder<'a> {
     fn equations(&mut self, value: &'a Value<'a>, population: &str, declarations: &Declarations) -> Option<Kernel> {
         if let DeValue::Table(_) = value.get_ref() {
             let mut fields = Fields::of(value, "`equations`", &mut self.reader.problems)?;
-            fields.require("file", &mut self.reader.problems)?;
-            let file = fields.string("file", &mut self.reader.problems)?;
+            fields.require("file");
+            let file = fields.string("file", &mut self.reader.problems);
             fields.finish(&mut self.reader.problems);
+            let file = file?;
             let path = self.reader.directory.join(file.value);
             return match std::fs::read_to_string(&path) {
                 Ok(text) => self.program(&path.display().to_string(), text, declarations),
@@ -358,10 +367,10 @@ impl<'a> Builder<'a> {
         let Some(mut fields) = Fields::of(value, "this projection", &mut self.reader.problems) else { return };
         let name = self.name(&mut fields);
         let ends = ["source", "target"].map(|key| {
-            fields.require(key, &mut self.reader.problems)?;
+            fields.require(key)?;
             fields.string(key, &mut self.reader.problems)
         });
-        let weights = fields.require("weights", &mut self.reader.problems);
+        let weights = fields.require("weights");
         fields.finish(&mut self.reader.problems);
         let [source, target] = ends;
         let source = source.and_then(|source| self.source(&source));
@@ -373,6 +382,9 @@ impl<'a> Builder<'a> {
         if self.network.projections.iter().any(|other| other.name == name.value) {
             let message = format!("the name `{}` is taken already", name.value);
             self.report(Diagnostic::error(message).at(name.span, "again").help("projections have different names"));
+            return;
+        }
+        if self.untyped.contains(&(target, variable)) {
             return;
         }
         if let Some(weights) = self.weights(&name.value, source, target, variable, weights) {
@@ -579,7 +591,7 @@ impl<'a> Builder<'a> {
     /// `population` with `variable` or `event`.
     fn quantity(&mut self, fields: &mut Fields<'a, 'a>) -> Option<(usize, Quantity)> {
         let problems = &mut self.reader.problems;
-        fields.require("population", problems);
+        fields.require("population");
         let population = fields.string("population", problems);
         let (variable, event) = (fields.get("variable"), fields.get("event"));
         if variable.is_some() == event.is_some() {
@@ -609,6 +621,21 @@ impl<'a> Builder<'a> {
         };
         Some((index, quantity))
     }
+}
+
+/// The numbers of a latency code.
+fn latency_code(fields: &mut Fields<'_, '_>, problems: &mut Vec<Diagnostic>) -> Option<Encoding> {
+    let [tau, threshold] = ["tau", "threshold"].map(|key| {
+        fields.require(key)?;
+        fields.real(key, problems)
+    });
+    let (tau, threshold) = tau.zip(threshold)?;
+    let rules = [(&tau, tau.value > 0.0, "positive"), (&threshold, threshold.value >= 0.0, "at least 0")];
+    for (number, _, rule) in rules.iter().filter(|(_, good, _)| !good) {
+        let problem = Diagnostic::error(format!("a latency code needs this to be {rule}"));
+        problems.push(problem.at(number.span.clone(), "this number"));
+    }
+    Some(Encoding::Latency { tau: tau.value, threshold: threshold.value })
 }
 
 /// "`a` is" or "`a` and `b` are".

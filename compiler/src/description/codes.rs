@@ -60,6 +60,9 @@ pub(super) struct Wanted<'a> {
     pub(super) columns: usize,
 }
 
+/// How one element becomes a code.
+type Element<'e, R> = dyn FnMut(&mut R, &Value<'_>, Type) -> Option<i16> + 'e;
+
 impl Reader<'_> {
     /// One code for all, or `rows × columns` codes; `None` has been reported.
     pub(super) fn values(&mut self, value: &Value<'_>, wanted: &Wanted<'_>) -> Option<Values> {
@@ -83,38 +86,43 @@ impl Reader<'_> {
     }
 
     /// One element for all, a list of `columns`, or a list of `rows` such lists.
-    fn list(
-        &mut self,
-        value: &Value<'_>,
-        wanted: &Wanted<'_>,
-        element: &mut dyn FnMut(&mut Self, &Value<'_>, Type) -> Option<i16>,
-    ) -> Option<Values> {
+    fn list(&mut self, value: &Value<'_>, wanted: &Wanted<'_>, element: &mut Element<'_, Self>) -> Option<Values> {
         let DeValue::Array(array) = value.get_ref() else {
             return element(self, value, wanted.ty).map(Values::Uniform);
         };
-        let mut codes = Vec::new();
-        let mut good = true;
-        let mut row = |reader: &mut Self, items: &[Value<'_>], span: Range<usize>| {
-            let all = reader.expect_length(items.len(), wanted.columns, "numbers", wanted, span);
-            let items: Vec<Option<i16>> = items.iter().map(|item| element(reader, item, wanted.ty)).collect();
-            good &= all && items.iter().all(Option::is_some);
-            codes.extend(items.into_iter().flatten());
-        };
-        if wanted.rows == 1 && !array.iter().any(|item| item.get_ref().is_array()) {
-            row(self, array, value.span());
-            return good.then_some(Values::PerNeuron(codes));
+        if wanted.rows == 1 {
+            return Some(Values::PerNeuron(self.row(array, wanted, value.span(), element)?));
         }
-        for item in array.iter() {
-            match item.get_ref() {
-                DeValue::Array(items) => row(self, items, item.span()),
+        if !array.iter().any(|row| row.get_ref().is_array()) {
+            let message = format!("{} is a list of {} lists, one for each source neuron", wanted.what, wanted.rows);
+            self.problems.push(Diagnostic::error(message).at(value.span(), "a plain list"));
+            return None;
+        }
+        let mut rows = Vec::new();
+        for row in array.iter() {
+            rows.push(match row.get_ref() {
+                DeValue::Array(items) => self.row(items, wanted, row.span(), element),
                 other => {
-                    self.problems.push(wrong_type("a row", "a list of numbers", other, item.span()));
-                    row(self, &[], item.span());
+                    self.problems.push(wrong_type("a row", "a list of numbers", other, row.span()));
+                    None
                 }
-            }
+            });
         }
-        let all = self.expect_length(array.len(), wanted.rows, "rows", wanted, value.span());
-        (good && all).then_some(Values::PerNeuron(codes))
+        self.expect_length(array.len(), wanted.rows, "rows", wanted, value.span())?;
+        Some(Values::PerNeuron(rows.into_iter().collect::<Option<Vec<_>>>()?.concat()))
+    }
+
+    /// `columns` elements.
+    fn row(
+        &mut self,
+        items: &[Value<'_>],
+        wanted: &Wanted<'_>,
+        span: Range<usize>,
+        element: &mut Element<'_, Self>,
+    ) -> Option<Vec<i16>> {
+        let codes: Vec<Option<i16>> = items.iter().map(|item| element(self, item, wanted.ty)).collect();
+        self.expect_length(items.len(), wanted.columns, "numbers", wanted, span)?;
+        codes.into_iter().collect()
     }
 
     fn expect_length(
@@ -124,12 +132,12 @@ impl Reader<'_> {
         of: &str,
         wanted: &Wanted<'_>,
         span: Range<usize>,
-    ) -> bool {
+    ) -> Option<()> {
         if found != expected {
             let message = format!("{} needs {expected} {of}, not {found}", wanted.what);
-            self.problems.push(Diagnostic::error(message).at(span, format!("{found} {of}")));
+            self.problems.push(Diagnostic::error(message).at(span, format!("this has {found}")));
         }
-        found == expected
+        (found == expected).then_some(())
     }
 
     fn code(&mut self, value: &Value<'_>) -> Option<i16> {
@@ -285,7 +293,7 @@ impl Reader<'_> {
             Ok(codes) => Some(Values::PerNeuron(codes)),
             Err(place) => {
                 let message =
-                    format!("{}: {} {} is not a 16-bit code", wanted.what, element(place, wanted), codes[place]);
+                    format!("{}: {} is {}, which is no 16-bit code", wanted.what, element(place, wanted), codes[place]);
                 self.problems.push(Diagnostic::error(message).at(span, "in this file"));
                 None
             }

@@ -192,6 +192,10 @@ impl<'a> Parser<'a> {
         if let Some((_, value)) = self.constants.iter().find(|(constant, _)| *constant == name) {
             return Ok(*value);
         }
+        if name == "dt" {
+            let message = "`dt` has no value, because `time_step_ms` is not given".to_owned();
+            return Err(ConstantError { span: start..self.at, message });
+        }
         let known = self.constants.iter().map(|(constant, _)| format!(", `{constant}`"));
         let known: String = known.collect();
         let message = format!("`{name}` is unknown; there are `exp`, `ln`, `sqrt`{known} and + - * / ^ ( )");
@@ -250,6 +254,7 @@ mod tests {
             assert_eq!(error.span.start, at.start, "{text}: {error:?}");
             assert!(error.message.contains(part), "{text}: {error:?}");
         }
+        assert!(evaluate("exp(-dt/20)", &[]).unwrap_err().message.contains("time_step_ms"));
         let deep = "(".repeat(100_000);
         assert!(evaluate(&deep, NAMES).unwrap_err().message.contains("deep"));
         let signs = "-".repeat(100_000);

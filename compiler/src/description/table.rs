@@ -1,7 +1,7 @@
 //! Typed access to the tables of a TOML file, with a diagnostic for everything that is not as expected.
 //!
 //! Contract: a getter that returns `None` for a key that is there has reported why. [`Fields::finish`] reports the keys
-//! that nobody asked for; it must be called last.
+//! that are missing and those that nobody asked for; it must be called last, in any case.
 
 use std::ops::{Range, RangeInclusive};
 
@@ -28,11 +28,12 @@ pub(super) struct Fields<'a, 't> {
     /// What the table describes, for messages: "population `hidden`".
     what: String,
     asked: Vec<&'static str>,
+    missing: Vec<&'static str>,
 }
 
 impl<'a, 't> Fields<'a, 't> {
     pub(super) fn new(table: &'a DeTable<'t>, span: Range<usize>, what: impl Into<String>) -> Self {
-        Self { table, span, what: what.into(), asked: Vec::new() }
+        Self { table, span, what: what.into(), asked: Vec::new(), missing: Vec::new() }
     }
 
     /// The entries of `value`, which is to be a table.
@@ -57,23 +58,19 @@ impl<'a, 't> Fields<'a, 't> {
 
     /// Whatever `key` holds.
     pub(super) fn get(&mut self, key: &'static str) -> Option<&'a Value<'t>> {
-        self.asked.push(key);
+        if !self.asked.contains(&key) {
+            self.asked.push(key);
+        }
         self.table.get(key)
     }
 
-    /// As [`Fields::get`], but its absence is reported.
-    pub(super) fn require(&mut self, key: &'static str, problems: &mut Vec<Diagnostic>) -> Option<&'a Value<'t>> {
+    /// As [`Fields::get`], but its absence is reported in the end.
+    pub(super) fn require(&mut self, key: &'static str) -> Option<&'a Value<'t>> {
         let value = self.get(key);
         if value.is_none() {
-            self.report_missing(key, problems);
+            self.missing.push(key);
         }
         value
-    }
-
-    /// Reports that `key` is not there.
-    pub(super) fn report_missing(&self, key: &str, problems: &mut Vec<Diagnostic>) {
-        let message = format!("{} has no `{key}`", self.what);
-        problems.push(Diagnostic::error(message).at(self.span(), format!("`{key}` is missing here")));
     }
 
     pub(super) fn string(&mut self, key: &'static str, problems: &mut Vec<Diagnostic>) -> Option<At<&'a str>> {
@@ -168,15 +165,27 @@ impl<'a, 't> Fields<'a, 't> {
         entries
     }
 
-    /// Reports every key that was not asked for.
-    pub(super) fn finish(self, problems: &mut Vec<Diagnostic>) {
+    /// Reports every key that was not asked for, and every one that is missing, unless the former is probably the latter.
+    pub(super) fn finish(mut self, problems: &mut Vec<Diagnostic>) {
         for (key, _) in self.entries() {
-            if !self.asked.contains(&key.value) {
-                let message = format!("{} has no key `{}`", self.what, key.value);
-                let all = format!("its keys are {}", list(&self.asked));
-                let help = did_you_mean(key.value, self.asked.iter().copied(), &all);
-                problems.push(Diagnostic::error(message).at(key.span, "unknown key").help(help));
+            if self.asked.contains(&key.value) {
+                continue;
             }
+            let meant = nearest(key.value, self.missing.iter().copied());
+            self.missing.retain(|missing| Some(*missing) != meant);
+            let help = match meant {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => {
+                    let all = format!("its keys are {}", list(&self.asked));
+                    did_you_mean(key.value, self.asked.iter().copied(), &all)
+                }
+            };
+            let message = format!("{} has no key `{}`", self.what, key.value);
+            problems.push(Diagnostic::error(message).at(key.span, "unknown key").help(help));
+        }
+        for key in &self.missing {
+            let message = format!("{} has no `{key}`", self.what);
+            problems.push(Diagnostic::error(message).at(self.span(), format!("`{key}` is missing here")));
         }
     }
 }
