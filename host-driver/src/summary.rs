@@ -38,6 +38,9 @@ pub fn text(evaluation: &Evaluation) -> String {
 
 fn spread(spread: &Spread) -> String {
     let Spread { min, max, total, .. } = spread;
+    if min == max {
+        return format!("{min} per sample, {total} in all");
+    }
     format!("{:.1} per sample ({min} to {max}), {total} in all", spread.mean())
 }
 
