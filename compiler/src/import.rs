@@ -44,7 +44,7 @@ pub struct Imported {
     pub report: ImportReport,
 }
 
-/// Imports `graph`, which must be well-formed in the sense of [`Graph::check`] (as all that was read from files is).
+/// Imports `graph`.
 ///
 /// # Errors
 /// Everything that speaks against the graph, the options or the calibration samples; never an empty list.

@@ -6,7 +6,7 @@
 //! population does not fill its last vector, the remaining lanes compute too (with parameters and state as given if
 //! uniform, 0 if per neuron), so that they draw as the machine's do; they never emit an event and appear in no result.
 //!
-//! Invariant: an [`Interpreter`] holds a network that [`verify`](crate::verify::verify) has accepted, so executing it
+//! Invariant: an [`Interpreter`] holds a network that [`verify`] has accepted, so executing it
 //! cannot fail.
 //!
 //! Not here: instruction counts, addresses, and the encoding of samples into spikes.

@@ -9,11 +9,12 @@ use fenn_compiler::import::{
 };
 use fenn_compiler::interpret::{Interpreter, Run, RunError, SpikeTrain};
 use fenn_compiler::network::{Network, Phase, Quantity, Readout, Source, Values};
-use fenn_compiler::nir::{Graph, Node, read};
+use fenn_compiler::nir::{Edge, Graph, Node, read};
 use fenn_isa::fixed::Format;
 use nir_graphs::{
     Emulator, Simulator, affine, cuba_li, cuba_lif, graph, input, li, lif, linear, output, published, repository_file,
 };
+use proptest::prelude::*;
 
 fn options(steps: u32, dt: f64) -> Options {
     Options { dt: Some(dt), ..Options::new("test", steps) }
@@ -481,6 +482,48 @@ fn options_without_meaning_are_refused() {
     let both = Options { reset: Reset::Snntorch, spike_from: SpikeFrom::Old, ..options(0, 1e-3) };
     assert_eq!(refusals(&graph, &both), [ImportError::NoSteps, ImportError::ResetAndSpikeFrom]);
     assert!(ImportError::NoTimeStep.to_string().contains("--dt"));
+}
+
+#[test]
+fn a_graph_that_is_not_well_formed_is_refused() {
+    let mut graph = simple(lif(2, 0.0));
+    graph.nodes.remove("w");
+    let errors = refusals(&graph, &options(10, 1e-3));
+    assert!(errors.iter().all(|error| matches!(error, ImportError::Graph(text) if text.contains("`w`"))), "{errors:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever leads where: a network that can be executed, or reasons; never a panic.
+    #[test]
+    fn graphs_with_any_edges_are_imported_or_refused(
+        dropped in proptest::collection::vec(0..21_usize, 0..3),
+        added in proptest::collection::vec((0..18_usize, 0..18_usize), 0..4),
+    ) {
+        let mut graph = everything();
+        let names: Vec<String> = graph.nodes.keys().cloned().collect();
+        for index in dropped {
+            graph.edges.remove(index % graph.edges.len());
+        }
+        for (from, to) in added {
+            let edge = Edge { from: names[from].clone(), to: names[to].clone() };
+            if !graph.edges.contains(&edge) {
+                graph.edges.push(edge);
+            }
+        }
+        let mut options = options(5, 1e-3);
+        options.calibration.generated = 2;
+        options.formats = ["a", "b", "c", "d"]
+            .iter()
+            .flat_map(|name| [format!("{name}.I=s4.11"), format!("{name}.V=s7.8")])
+            .map(|text| text.parse().unwrap())
+            .collect();
+        match import(&graph, &options) {
+            Ok(imported) => prop_assert!(Interpreter::new(&imported.network).is_ok()),
+            Err(errors) => prop_assert!(!errors.is_empty()),
+        }
+    }
 }
 
 #[test]

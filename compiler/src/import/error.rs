@@ -11,6 +11,9 @@ use super::options::Part;
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImportError {
+    /// A graph that no file could hold, in the sense of [`Graph::check`](crate::nir::Graph::check).
+    #[error("the graph is not well-formed: {0}")]
+    Graph(String),
     /// The time step is not given.
     #[error(
         "the length of a time step is not given, and NIR files do not state it; give dt in the unit of the file's \

@@ -144,6 +144,11 @@ impl Model {
     /// # Errors
     /// Everything that keeps the graph from being imported.
     pub fn new(graph: &Graph, options: &Options) -> Result<Self, Vec<ImportError>> {
+        let malformed: Vec<ImportError> =
+            graph.check().iter().map(|problem| ImportError::Graph(problem.to_string())).collect();
+        if !malformed.is_empty() {
+            return Err(malformed);
+        }
         let mut errors = check(options);
         let wiring = match Wiring::new(graph) {
             Ok(wiring) => wiring,
