@@ -12,6 +12,7 @@
 //!
 //! Not here: figures and pages (see [`crate::report`]).
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -85,8 +86,11 @@ pub struct Score {
     pub correct: usize,
     /// Of how many.
     pub samples: usize,
-    /// How often label `l` was given class `c`: [l][c].
-    pub confusion: Vec<Vec<usize>>,
+    /// How many classes there are.
+    pub classes: u32,
+    /// How often a label was given a class, as (label, class); pairs that did not occur are left out, for a large
+    /// output would make a table of them all larger than memory.
+    pub confusion: BTreeMap<(u32, u32), usize>,
 }
 
 /// Smallest, greatest and sum of something per sample.
@@ -123,11 +127,22 @@ pub struct Capture {
 
 impl Score {
     fn new(samples: &[Sample], labels: &[u32], classes: u32) -> Self {
-        let mut confusion = vec![vec![0; classes as usize]; classes as usize];
-        let pairs = samples.iter().zip(labels).map(|(sample, label)| (*label as usize, sample.class as usize));
-        pairs.for_each(|(label, class)| confusion[label][class] += 1);
-        let correct = (0..classes as usize).map(|class| confusion[class][class]).sum();
-        Self { correct, samples: samples.len(), confusion }
+        let mut confusion = BTreeMap::new();
+        for (sample, label) in samples.iter().zip(labels) {
+            *confusion.entry((*label, sample.class)).or_insert(0) += 1;
+        }
+        let correct = confusion.iter().filter(|((label, class), _)| label == class).map(|(_, count)| count).sum();
+        Self { correct, samples: samples.len(), classes, confusion }
+    }
+
+    /// How often `label` was given `class`.
+    pub fn count(&self, label: u32, class: u32) -> usize {
+        self.confusion.get(&(label, class)).copied().unwrap_or(0)
+    }
+
+    /// How often each class was given to samples of `label`.
+    pub fn row(&self, label: u32) -> Vec<usize> {
+        (0..self.classes).map(|class| self.count(label, class)).collect()
     }
 
     /// Correct ones among all, from 0 to 1.

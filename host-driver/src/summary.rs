@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use crate::evaluate::{Evaluation, Score, Spread};
 
 /// The widest confusion matrix that is printed as text.
-const WIDEST: usize = 30;
+const WIDEST: u32 = 30;
+/// The widest confusion matrix that is given in JSON as a matrix.
+const WIDEST_JSON: u32 = 1000;
 
 /// The summary: figures, and the confusion matrix or, without labels, the classes.
 pub fn text(evaluation: &Evaluation) -> String {
@@ -45,16 +47,17 @@ fn spread(spread: &Spread) -> String {
 }
 
 fn confusion(score: &Score) -> String {
-    let classes = score.confusion.len();
+    let classes = score.classes;
     if classes > WIDEST {
         return format!("confusion     {classes} classes are too many for a terminal; see the report or the JSON\n");
     }
-    let greatest = score.confusion.iter().flatten().copied().max().unwrap_or(0).max(classes);
+    let rows = matrix(score);
+    let greatest = rows.iter().flatten().copied().max().unwrap_or(0).max(classes as usize);
     let width = greatest.to_string().len() + 2;
     let mut out = format!("{:<14}", "label \\ class");
     (0..classes).for_each(|class| out.push_str(&format!("{class:>width$}")));
     out.push_str("   recall\n");
-    for (label, row) in score.confusion.iter().enumerate() {
+    for (label, row) in rows.iter().enumerate() {
         out.push_str(&format!("{label:<14}"));
         row.iter().for_each(|count| out.push_str(&format!("{count:>width$}")));
         match row.iter().sum::<usize>() {
@@ -71,7 +74,12 @@ fn classes(evaluation: &Evaluation) -> String {
     format!("{:<14}class\n{rows}", "sample")
 }
 
-/// The summary for programs. Everything in it is in the units of [`Evaluation`]; seconds are the host's.
+fn matrix(score: &Score) -> Vec<Vec<usize>> {
+    (0..score.classes).map(|label| score.row(label)).collect()
+}
+
+/// The summary for programs. Everything in it is in the units of [`Evaluation`]; seconds are the host's. `confusion` is
+/// a list of rows, one per label; with more than 1000 classes it is null.
 pub fn json(evaluation: &Evaluation) -> Value {
     let Evaluation { manifest, device, samples, score, instructions, cycles, jobs, wall, .. } = evaluation;
     let spread =
@@ -85,7 +93,7 @@ pub fn json(evaluation: &Evaluation) -> Value {
         "samples": samples.len(),
         "correct": score.as_ref().map(|score| score.correct),
         "accuracy": score.as_ref().map(Score::accuracy),
-        "confusion": score.as_ref().map(|score| &score.confusion),
+        "confusion": score.as_ref().filter(|score| score.classes <= WIDEST_JSON).map(matrix),
         "instructions": spread(instructions),
         "cycles": spread(cycles),
         "jobs": jobs,

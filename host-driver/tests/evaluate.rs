@@ -110,8 +110,8 @@ fn scores_are_counted() {
     let evaluation = run(&image, &dataset, Options::default()).unwrap();
     let score = evaluation.score.as_ref().unwrap();
     assert_eq!((score.correct, score.samples, score.accuracy()), (3, 4, 0.75));
-    assert_eq!(score.confusion[2], [0, 1, 0, 0, 0]);
-    assert_eq!(score.confusion.iter().flatten().sum::<usize>(), 4);
+    assert_eq!((score.row(2), score.count(2, 1)), (vec![0, 1, 0, 0, 0], 1));
+    assert_eq!(score.confusion.values().sum::<usize>(), 4);
     let spread = evaluation.instructions;
     assert_eq!((spread.min, spread.max, spread.total, spread.mean()), (62, 62, 248, 62.0));
 }

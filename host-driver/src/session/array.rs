@@ -28,7 +28,7 @@ pub struct Spikes {
     pub neurons: u32,
     /// How many steps.
     pub steps: u32,
-    /// Words of 32 neurons, [steps][neurons / 32, rounded up].
+    /// Words of 32 neurons, step by step.
     words: Vec<u32>,
 }
 
@@ -41,7 +41,7 @@ pub struct Values {
     pub steps: u32,
     /// How a code is read.
     pub format: Format,
-    /// [steps][neurons].
+    /// Step by step, neuron by neuron.
     pub codes: Vec<i16>,
 }
 
