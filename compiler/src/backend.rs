@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 
 use fenn_isa::code::{LinkError, link};
 use fenn_isa::image::manifest::{
-    Data, EntryPoint, Input, Manifest, Output, Population, Readout, Recording, SpikeArray, VERSION, ValueArray, Variable,
+    Data, EntryPoint, Input, Manifest, Output, Population, Readout, Recording, SpikeArray, VERSION, ValueArray,
+    Variable,
 };
 use fenn_isa::image::{Image, ImageError, Segment, Symbol, SymbolKind};
 use fenn_isa::memory::{MachineConfig, Space, VECTOR_BYTES};
@@ -162,7 +163,8 @@ fn symbols(code: &Code, labels: &[Option<u32>], placement: &Placement, words: us
 }
 
 fn manifest(network: &Network, placement: &Placement, image: &Image) -> Manifest {
-    let entry = |name: &str| image.symbol(name).map(|symbol| EntryPoint { name: name.to_owned(), address: symbol.address });
+    let entry =
+        |name: &str| image.symbol(name).map(|symbol| EntryPoint { name: name.to_owned(), address: symbol.address });
     let inputs = network.inputs.iter().zip(&placement.inputs).map(|(input, spikes)| Input {
         name: input.name.clone(),
         neurons: input.size,

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, Parser, ValueEnum};
 use clap_complete::Shell;
+use fenn_isa::file::write_whole;
 use fenn_isa::image::elf::FileError;
 use fenn_isa::memory::{ConfigError, MachineConfig, Space};
 
@@ -16,7 +17,7 @@ use crate::backend::{self, CompileError, compile};
 use crate::description::DescriptionError;
 use crate::import::{Comparison, ForcedFormat, ImportError, Method, Record, Reset, SpikeFrom};
 use crate::network::Readout;
-use crate::nir::{NirError, write_whole};
+use crate::nir::NirError;
 
 mod front;
 mod report;

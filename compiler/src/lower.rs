@@ -4,7 +4,7 @@
 //! schedule's phases in order; then tell the host. `init`, where there is one, seeds the generators and falls into
 //! `run`. Pointers that move from step to step (into input spikes and recordings) live in registers for the whole run.
 //!
-//! One file per kind of phase: [`propagate`] (spikes through weights) and [`update`] (neuron programs). Every vector
+//! One file per kind of phase: `propagate` (spikes through weights) and `update` (neuron programs). Every vector
 //! lies in vector memory at an address the placement gives; nothing here decides where.
 
 use fenn_isa::Op;
@@ -125,9 +125,8 @@ impl Lowering<'_> {
             self.step.inputs.push(self.code.constant(spikes.address.into()));
         }
         for place in &self.placement.populations {
-            let events = place.events.iter().map(|spikes| {
-                (spikes.slots > 1).then(|| self.code.constant(spikes.address.into()))
-            });
+            let events =
+                place.events.iter().map(|spikes| (spikes.slots > 1).then(|| self.code.constant(spikes.address.into())));
             self.step.events.push(events.collect());
             let records = place.records.iter().map(|record| record.map(|address| self.code.constant(address.into())));
             self.step.records.push(records.collect());
@@ -222,13 +221,12 @@ impl Lowering<'_> {
         const UNROLLED: u32 = 4;
         let address = |array: &Vectors| Address { base: None, offset: array.address.into() };
         if blocks <= UNROLLED {
-            let places: Vec<_> = arrays
-                .iter()
-                .map(|array| self.reach(address(array), i64::from(blocks * array.stride)))
-                .collect();
+            let places: Vec<_> =
+                arrays.iter().map(|array| self.reach(address(array), i64::from(blocks * array.stride))).collect();
             for block in 0..blocks {
                 let at = places.iter().zip(arrays);
-                let at: Vec<_> = at.map(|((base, offset), array)| (*base, offset + i64::from(block * array.stride))).collect();
+                let at: Vec<_> =
+                    at.map(|((base, offset), array)| (*base, offset + i64::from(block * array.stride))).collect();
                 // A stride so large that the last block is out of reach gets a pointer of its own.
                 let reachable = at.iter().all(|(_, offset)| OperandKind::Imm12.range().contains(offset));
                 if reachable {
@@ -236,7 +234,12 @@ impl Lowering<'_> {
                 } else {
                     let at: Vec<_> = arrays
                         .iter()
-                        .map(|array| self.reach(Address { base: None, offset: i64::from(array.address + block * array.stride) }, 1))
+                        .map(|array| {
+                            self.reach(
+                                Address { base: None, offset: i64::from(array.address + block * array.stride) },
+                                1,
+                            )
+                        })
                         .collect();
                     body(&mut self.code, &at);
                 }

@@ -223,7 +223,7 @@ fn population(network: &Network, index: usize, allocator: &mut Allocator) -> Pop
         let names: Vec<&str> = variables_and.chain(parameters_too).collect();
         let names = format!("{name}.{{{}}}", names.join(", "));
         let address = allocator.take(names, Space::Vector, u64::from(members) * whole, None);
-        let mut places = (0..members).map(|member| vectors(address + member * VECTOR_BYTES, members));
+        let mut places = (0..members).map(|member| vectors(address.saturating_add(member * VECTOR_BYTES), members));
         inner.iter().for_each(|variable| variables[*variable] = places.next());
         varying.iter().for_each(|parameter| parameters[*parameter] = places.next());
     }
@@ -323,9 +323,7 @@ impl Bytes {
             let first = block * LANES as u32;
             let codes: Vec<i16> = match values {
                 Values::Uniform(code) => vec![*code; LANES],
-                Values::PerNeuron(codes) => {
-                    codes.iter().skip(first as usize).take(LANES).copied().collect()
-                }
+                Values::PerNeuron(codes) => codes.iter().skip(first as usize).take(LANES).copied().collect(),
             };
             self.put_codes((vectors.address + block * vectors.stride) as usize, &codes);
         }

@@ -12,6 +12,8 @@
 pub mod code;
 pub mod csr;
 pub mod exception;
+#[cfg(feature = "image")]
+pub mod file;
 pub mod fixed;
 pub mod generate;
 #[cfg(feature = "image")]

@@ -9,6 +9,7 @@
 use core::fmt;
 
 use fenn_isa::csr;
+use fenn_isa::exception::Exception;
 use fenn_isa::memory::Space;
 
 /// Which way data went.
@@ -96,17 +97,22 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// Which exception it raises.
+    pub const fn exception(&self) -> Exception {
+        match self {
+            Self::FetchMisaligned { .. } => Exception::FetchMisaligned,
+            Self::FetchOutside { .. } => Exception::FetchFault,
+            Self::Illegal | Self::NoSuchCsr { .. } | Self::ReadOnlyCsr { .. } => Exception::Illegal,
+            Self::Misaligned { access: Access { kind: AccessKind::Load, .. }, .. } => Exception::LoadMisaligned,
+            Self::Outside { access: Access { kind: AccessKind::Load, .. }, .. } => Exception::LoadFault,
+            Self::Misaligned { access: Access { kind: AccessKind::Store, .. }, .. } => Exception::StoreMisaligned,
+            Self::Outside { access: Access { kind: AccessKind::Store, .. }, .. } => Exception::StoreFault,
+        }
+    }
+
     /// What `mcause` holds for it.
     pub const fn code(&self) -> u32 {
-        match self {
-            Self::FetchMisaligned { .. } => 0,
-            Self::FetchOutside { .. } => 1,
-            Self::Illegal | Self::NoSuchCsr { .. } | Self::ReadOnlyCsr { .. } => 2,
-            Self::Misaligned { access: Access { kind: AccessKind::Load, .. }, .. } => 4,
-            Self::Outside { access: Access { kind: AccessKind::Load, .. }, .. } => 5,
-            Self::Misaligned { access: Access { kind: AccessKind::Store, .. }, .. } => 6,
-            Self::Outside { access: Access { kind: AccessKind::Store, .. }, .. } => 7,
-        }
+        self.exception().code()
     }
 }
 

@@ -86,7 +86,7 @@ fn demo() -> Result<Vec<Figure>, Failure> {
 /// Accuracy of the same network and spikes in [`crate::nir_reference`], in percent.
 fn yin_yang_float() -> Result<f64, Failure> {
     const STEPS: usize = 80;
-    let graph = nir::read(&root().join("programs/yin-yang/yin-yang.nir"))?;
+    let graph = nir::read(root().join("programs/yin-yang/yin-yang.nir"))?;
     let spikes = fenn_yin_yang_samples(&root().join("out/demo/spikes.npy"), STEPS)?;
     let labels: Vec<i64> = integers(&root().join("out/demo/labels.npy"))?;
     let settings = Settings { dt: 0.0005, method: Method::ForwardEuler, reset: Reset::Value };
@@ -256,7 +256,7 @@ fn dense(text: &str) -> Result<Vec<Vec<f64>>, Failure> {
 
 /// Runs one sample on the simulator; the recorded spikes of `population` (step by step), the class and the instructions.
 fn spikes_on_simulator(elf: &str, population: &str, inputs: &[Vec<f64>]) -> Result<(Vec<f64>, u32, u64), Failure> {
-    let image = Image::read(&root().join(elf))?;
+    let image = Image::read(root().join(elf))?;
     let mut session = Session::open(Simulator::new(image.config)?, &image)?;
     let spikes: Vec<_> = spikes_of(inputs);
     let run = session.run(&spikes, fenn_host::device::Limit::default())?;

@@ -220,14 +220,14 @@ impl<'g> Reference<'g> {
         let input = self.input_of(name, name, x);
         let (node, settings) = (&self.graph.nodes[name], self.settings);
         let state = self.neurons.get_mut(name).expect("the order names populations");
-        for n in 0..state.potential.len() {
+        for (n, input) in input.into_iter().enumerate() {
             let p = parameters(node, n).expect("the order names populations");
             let drive = match p.tau_syn {
                 Some(tau) => {
-                    state.current[n] = relax(settings, state.current[n], p.w_in * input[n], tau);
+                    state.current[n] = relax(settings, state.current[n], p.w_in * input, tau);
                     state.current[n]
                 }
-                None => input[n],
+                None => input,
             };
             let old = state.potential[n];
             let mut v = relax(settings, old, p.v_leak + p.r * drive, p.tau_mem);

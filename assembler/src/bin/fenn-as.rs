@@ -11,8 +11,9 @@ use clap_complete::Shell;
 use fenn_assembler::listing::listing;
 use fenn_assembler::source::position;
 use fenn_assembler::{Assembly, Diagnostic, Options, Source, assemble_with_lines, diagnostic, disassemble};
+use fenn_isa::file::write_whole;
 use fenn_isa::image::Image;
-use fenn_isa::image::elf::{FileError, write_file};
+use fenn_isa::image::elf::FileError;
 use fenn_isa::memory::{MachineConfig, Space};
 use serde_json::{Value, json};
 
@@ -237,7 +238,7 @@ fn put(path: &Path, text: &str) -> Result<(), String> {
     if path == Path::new("-") {
         return print(text);
     }
-    write_file(path, text.as_bytes()).map_err(|error| format!("cannot write {}: {error}", path.display()))
+    write_whole(path, text.as_bytes()).map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
 
 /// Writes to the standard output; a reader that has seen enough is no error.

@@ -9,9 +9,9 @@
 
 use std::collections::BTreeMap;
 
+use fenn_isa::Op;
 use fenn_isa::memory::VECTOR_BYTES;
 use fenn_isa::operand::OperandKind;
-use fenn_isa::Op;
 
 use super::propagate::symbol;
 use super::{Address, Lowering, When, last_lanes};

@@ -19,7 +19,7 @@ mod write;
 
 pub use problem::{NirError, Problem};
 pub use read::{MAX_FILE_BYTES, read};
-pub use write::{write, write_whole};
+pub use write::write;
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
 //! From a [`Graph`] to an HDF5 file, byte for byte the same for equal graphs.
 
-use std::io::Write as _;
 use std::path::Path;
 
+use fenn_isa::file::write_whole;
 use hdf5_pure::{FileBuilder, FinishedGroup, GroupBuilder, LibVer};
 
 use super::{Graph, Matrix, NirError, Node, Problem};
@@ -19,23 +19,6 @@ pub fn write(graph: &Graph, path: impl AsRef<Path>) -> Result<(), NirError> {
     let fail = |problems| NirError { file: path.to_path_buf(), problems };
     let bytes = to_bytes(graph).map_err(fail)?;
     write_whole(path, &bytes).map_err(|error| fail(vec![error.into()]))
-}
-
-/// Replaces the file `path` by one with these bytes, written beside it and then renamed, so that there is never half a
-/// file of that name.
-///
-/// # Errors
-/// Whatever the file system says.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    // Results are no secrets: they get the permissions any new file would have.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
 }
 
 /// The bytes of the file.

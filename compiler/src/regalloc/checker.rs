@@ -47,7 +47,8 @@ pub fn check(original: &Code, allocation: &Allocation) -> Result<(), Mismatch> {
         let merged = match &known[at] {
             None => arriving,
             Some(before) => {
-                let both: Holds = before.iter().filter(|(p, r)| arriving.get(p) == Some(r)).map(|(p, r)| (*p, *r)).collect();
+                let both: Holds =
+                    before.iter().filter(|(p, r)| arriving.get(p) == Some(r)).map(|(p, r)| (*p, *r)).collect();
                 if both.len() == before.len() {
                     continue;
                 }
@@ -84,7 +85,9 @@ fn complete(original: &Code, allocation: &Allocation) -> Result<(), Mismatch> {
         let Item::Inst(inst) = item else { continue };
         if next.is_some_and(|(_, kept)| kept == index) {
             next = kept.next();
-        } else if inst.defs().next().is_none_or(|def| definition(original, def).is_none()) || inst.uses().next().is_some() {
+        } else if inst.defs().next().is_none_or(|def| definition(original, def).is_none())
+            || inst.uses().next().is_some()
+        {
             return Err(Mismatch { at: index, text: inst.to_string(), what: "to be kept".to_owned() });
         }
     }
@@ -130,7 +133,11 @@ fn step(original: &Code, allocation: &Allocation, inst: &Inst, holds: &mut Holds
                     (Arg::Reg(wanted), Arg::Reg(given)) => {
                         let reads = matches!(operand.role, Role::Source | Role::Merged);
                         if reads && holds.get(&real(given)) != Some(&wanted) {
-                            return Err(format!("{wanted} in {:?}, which holds {:?}", real(given), holds.get(&real(given))));
+                            return Err(format!(
+                                "{wanted} in {:?}, which holds {:?}",
+                                real(given),
+                                holds.get(&real(given))
+                            ));
                         }
                     }
                     (wanted, given) if wanted == given => {}

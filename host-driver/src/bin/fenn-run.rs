@@ -15,7 +15,7 @@ use fenn_host::device::Limit;
 use fenn_host::error::{DeviceError, EvaluateError, SessionError};
 use fenn_host::evaluate::{Evaluation, Options, evaluate};
 use fenn_host::sim::Simulator;
-use fenn_host::{file, report, summary};
+use fenn_host::{report, summary};
 use fenn_isa::image::Image;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -204,7 +204,7 @@ fn failure(program: &Path, error: &EvaluateError) -> Failure {
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
     let wrong = |error| Failure(WRONG_FILE, format!("cannot write {}: {error}", path.display()));
-    file::write_whole(path, text.as_bytes()).map_err(wrong)
+    fenn_isa::file::write_whole(path, text.as_bytes()).map_err(wrong)
 }
 
 /// Prints, and takes a closed pipe for an answer: whoever reads has seen enough.

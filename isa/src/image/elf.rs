@@ -19,10 +19,10 @@
 //!
 //! Not here: linking (relocatable files are refused), and debug information.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::{Image, ImageError};
+use crate::file::write_whole;
 use crate::memory::Space;
 
 mod read;
@@ -167,25 +167,6 @@ impl Image {
     pub fn write(&self, path: impl AsRef<Path>) -> Result<(), FileError> {
         let path = path.as_ref();
         let bytes = self.to_elf().map_err(|source| FileError::Elf { path: path.to_owned(), source })?;
-        write_file(path, &bytes).map_err(|source| FileError::Write { path: path.to_owned(), source })
+        write_whole(path, &bytes).map_err(|source| FileError::Write { path: path.to_owned(), source })
     }
-}
-
-/// Writes a file beside its place first and renames it then, so that there is never half a file of that name.
-///
-/// # Errors
-/// Where the system refuses.
-pub fn write_file(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let parent = match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    // Programs are no secrets: they get the permissions any new file would have.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(parent)?;
-    file.write_all(bytes)?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
 }

@@ -300,7 +300,11 @@ impl ValueArray {
         if [self.address, self.stride, self.step_stride].iter().any(|n| !n.is_multiple_of(VECTOR_BYTES)) {
             return wrong("an address or a stride is not a multiple of 64");
         }
-        let last_vector = u64::from(neurons.div_ceil(LANES as u32) - 1) * u64::from(self.stride);
+        let blocks = neurons.div_ceil(LANES as u32);
+        if blocks > 1 && self.stride == 0 || self.steps > 1 && self.step_stride == 0 {
+            return wrong("its vectors lie on top of each other");
+        }
+        let last_vector = u64::from(blocks - 1) * u64::from(self.stride);
         let last_step = u64::from(self.steps - 1) * u64::from(self.step_stride);
         inside(name, Space::Vector, u64::from(self.address) + last_step + last_vector + u64::from(VECTOR_BYTES), config)
     }

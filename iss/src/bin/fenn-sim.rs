@@ -243,19 +243,8 @@ fn simulate(
     Ok(outcome.expect("the program has been run"))
 }
 
-/// Writes a file beside its place and renames it.
-fn write_whole(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let write = || -> io::Result<()> {
-        let mut builder = tempfile::Builder::new();
-        // Results are no secrets: they get the permissions any new file would have.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let mut file = builder.tempfile_in(directory)?;
-        fill(&mut file)?;
-        file.persist(path).map(drop).map_err(|error| error.error)
-    };
-    write().map_err(|source| Failure::Write { path: path.to_owned(), source })
+fn write_whole(path: &Path, fill: impl FnOnce(&mut fs::File) -> io::Result<()>) -> Result<(), Failure> {
+    fenn_isa::file::write_with(path, fill).map_err(|source| Failure::Write { path: path.to_owned(), source })
 }
 
 fn report_text(

@@ -126,7 +126,7 @@ fn write_npy(path: &Path, shape: &[u64], values: &[i32]) -> Result<(), Box<dyn E
     let mut array = options.writer(&mut bytes).begin_nd()?;
     array.extend(values.iter().copied())?;
     array.finish()?;
-    nir::write_whole(path, &bytes).map_err(|error| format!("{}: {error}", path.display()))?;
+    fenn_isa::file::write_whole(path, &bytes).map_err(|error| format!("{}: {error}", path.display()))?;
     Ok(())
 }
 
