@@ -21,6 +21,7 @@ use fenn_isa::image::{Image, Symbol, SymbolKind};
 use fenn_isa::memory::{LANES, MachineConfig, Space};
 
 pub mod diagnostic;
+pub mod files;
 mod directive;
 mod disassemble;
 mod emit;

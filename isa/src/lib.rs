@@ -2,7 +2,7 @@
 //!
 //! Everything the other crates know of the machine is read off here: the table of instructions ([`spec`]), the CSRs
 //! ([`csr`]), the memories ([`memory`]), lane arithmetic ([`lane`]) and number formats ([`fixed`]). With the feature
-//! `image` also what the tools exchange: the program image and its manifest.
+//! `image` also what the tools exchange: the program image and its manifest, decimal text, and seeds.
 //!
 //! Invariant: this crate knows no other of the project, and holds no machine state. What an instruction does is the
 //! simulator's subject; this crate states it in words, for the manual.
@@ -11,6 +11,8 @@
 
 pub mod code;
 pub mod csr;
+#[cfg(feature = "image")]
+pub mod decimal;
 pub mod exception;
 #[cfg(feature = "image")]
 pub mod file;
@@ -22,6 +24,8 @@ pub mod lane;
 pub mod layout;
 pub mod memory;
 pub mod operand;
+#[cfg(feature = "image")]
+pub mod seed;
 pub mod spec;
 pub mod text;
 

@@ -210,7 +210,7 @@ fn source(path: &Path) -> Result<Source, String> {
     read.map_err(|error| format!("cannot read {name}: {error}"))?;
     let text = String::from_utf8(bytes)
         .map_err(|error| format!("{name} is not UTF-8 text: byte {}", error.utf8_error().valid_up_to()))?;
-    Ok(Source { name, text })
+    Ok(Source::new(name, text))
 }
 
 fn config(arguments: &Arguments) -> Result<MachineConfig, String> {
