@@ -128,7 +128,7 @@ pub fn compile(network: &Network, options: &Options) -> Result<Compiled, Compile
         ready_flag: placement.ready_flag,
         segments: [vec![Segment::new(Space::Instruction, 0, text)], placement.segments.clone()].concat(),
         symbols,
-        manifest: None,
+        ..Image::default()
     };
     image.manifest = Some(manifest(network, &placement, &image));
     image.sort();

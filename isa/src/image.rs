@@ -8,8 +8,11 @@
 //!
 //! Not here: machine state, and how text or a network becomes an image.
 
+use std::sync::Arc;
+
 use crate::memory::{ConfigError, MachineConfig, Space};
 
+mod dwarf;
 pub mod elf;
 pub mod manifest;
 
@@ -29,8 +32,24 @@ pub struct Image {
     pub segments: Vec<Segment>,
     /// Names of places, in any order.
     pub symbols: Vec<Symbol>,
+    /// Where words of code came from, in the order of their addresses; each holds up to the next one, or to the end of
+    /// its segment.
+    pub lines: Vec<Line>,
     /// For compiled networks.
     pub manifest: Option<Manifest>,
+}
+
+/// The place in a source that a word of code came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Of the first word, in instruction memory; a multiple of 4.
+    pub address: u32,
+    /// The source's name; many lines share it.
+    pub file: Arc<str>,
+    /// From 1.
+    pub line: u32,
+    /// In bytes from 1; 0 where it is not known.
+    pub column: u32,
 }
 
 /// Contents of a part of one memory.
@@ -133,6 +152,9 @@ pub enum ImageError {
     /// The ready flag is no word of scalar memory.
     #[error("the ready flag {0:#x} is not a word in scalar memory")]
     ReadyFlag(u32),
+    /// A line of source for a place without code, or out of order.
+    #[error("the line of source for address {0:#x} is out of order, has no number, or is for no word of code")]
+    Line(u32),
     /// The manifest is wrong.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
@@ -174,10 +196,37 @@ impl Image {
         {
             return Err(ImageError::ReadyFlag(flag));
         }
+        self.check_lines()?;
         if let Some(manifest) = &self.manifest {
             manifest.check(&self.config)?;
         }
         Ok(())
+    }
+
+    fn check_lines(&self) -> Result<(), ImageError> {
+        let mut before = None;
+        for Line { address, line, .. } in &self.lines {
+            let address = *address;
+            if !address.is_multiple_of(4) || *line == 0 || before >= Some(address) || !self.has_code(address) {
+                return Err(ImageError::Line(address));
+            }
+            before = Some(address);
+        }
+        Ok(())
+    }
+
+    /// Whether instruction memory has contents at `address`. The segments must be in order.
+    pub fn has_code(&self, address: u32) -> bool {
+        let key = (Space::Instruction, address);
+        let behind = self.segments.partition_point(|segment| (segment.space, segment.address) <= key);
+        let segment = behind.checked_sub(1).and_then(|index| self.segments.get(index));
+        segment.is_some_and(|segment| segment.space == Space::Instruction && u64::from(address) < segment.end())
+    }
+
+    /// Where the word at `address` of instruction memory came from.
+    pub fn line_of(&self, address: u32) -> Option<&Line> {
+        let behind = self.lines.partition_point(|line| line.address <= address);
+        self.lines.get(behind.checked_sub(1)?).filter(|_| self.has_code(address))
     }
 
     /// The symbol of that name.

@@ -1,6 +1,7 @@
 //! The ELF form of an image: it comes back as it was, GNU's tools accept it, and nothing makes the reader panic.
 
 use std::process::Command;
+use std::sync::Arc;
 
 use fenn_isa::fixed::Format;
 use fenn_isa::image::elf::ElfError;
@@ -8,7 +9,7 @@ use fenn_isa::image::manifest::{
     Data, Encoding, EntryPoint, Input, Manifest, Output, Population, Readout, SpikeArray, StatePolicy, VERSION,
     ValueArray, Variable,
 };
-use fenn_isa::image::{Image, ImageError, Segment, Symbol, SymbolKind};
+use fenn_isa::image::{Image, ImageError, Line, Segment, Symbol, SymbolKind};
 use fenn_isa::memory::{MachineConfig, Space};
 use fenn_isa::{Extension, SPECS};
 use proptest::prelude::*;
@@ -73,6 +74,29 @@ fn manifest(tau: f64) -> Manifest {
     }
 }
 
+/// Of those places, the ones where there is code.
+fn lines(segments: &[Segment], places: &[(u32, usize, u32, u32)]) -> Vec<Line> {
+    let files = ["kernel.s", "../lib/ä.inc", "/usr/src/start.s"].map(Arc::<str>::from);
+    let code = |address: u32| {
+        segments.iter().any(|segment| {
+            segment.space == Space::Instruction && (segment.address..segment.address + segment.size).contains(&address)
+        })
+    };
+    let mut lines: Vec<Line> = places
+        .iter()
+        .map(|(word, file, line, column)| Line {
+            address: 4 * word,
+            file: files[*file].clone(),
+            line: *line,
+            column: *column,
+        })
+        .filter(|line| code(line.address))
+        .collect();
+    lines.sort_by_key(|line| line.address);
+    lines.dedup_by_key(|line| line.address);
+    lines
+}
+
 prop_compose! {
     fn images()(
         segments in segments(),
@@ -80,10 +104,12 @@ prop_compose! {
         entry in (0u32..4096).prop_map(|word| 4 * word),
         ready_flag in prop::option::of((0u32..1000).prop_map(|word| 4 * word)),
         tau in prop::option::of(1e-3..1e6),
+        places in prop::collection::vec((0u32..200, 0usize..3, 1u32..2000, 0u32..200), 0..20),
         vector_bytes in prop::sample::select(vec![64u32 << 10, 512 << 10]),
     ) -> Image {
         let config = MachineConfig { vector_bytes, ..MachineConfig::default() };
-        Image { config, entry, ready_flag, segments, symbols, manifest: tau.map(manifest) }
+        let lines = lines(&segments, &places);
+        Image { config, entry, ready_flag, segments, symbols, lines, manifest: tau.map(manifest) }
     }
 }
 
@@ -333,7 +359,107 @@ fn a_program_linked_by_gnu_comes_in() {
     assert_eq!((middle.space, middle.address, middle.global), (Space::Instruction, 4, false));
     assert_eq!(image.symbol("value").unwrap().space, Space::Scalar);
     assert!(image.symbol("constant").is_none());
+    assert!(image.lines.is_empty());
     // Unlinked, it is refused with a reason.
     let object = Image::from_elf(&std::fs::read(path("program.o")).unwrap());
     assert_eq!(object, Err(ElfError::Type("a relocatable object")));
+}
+
+/// A program of two files with a gap in between, in two segments.
+fn with_lines() -> Image {
+    let line = |address, file: &str, line, column| Line { address, file: file.into(), line, column };
+    let nops = |words| [0x13, 0, 0, 0].repeat(words);
+    Image {
+        segments: vec![
+            Segment::new(Space::Instruction, 0, nops(3)),
+            Segment::new(Space::Instruction, 0x100, nops(2)),
+            Segment::new(Space::Scalar, 0, vec![1; 8]),
+        ],
+        lines: vec![
+            line(0, "start.s", 3, 9),
+            line(4, "lib/macros.inc", 70, 1),
+            line(8, "start.s", 5, 9),
+            line(0x100, "kernel.s", 12, 5),
+            line(0x104, "kernel.s", 2000, 0),
+        ],
+        ..Image::default()
+    }
+}
+
+#[test]
+fn gnu_tools_find_the_lines() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_str().unwrap();
+    let image = with_lines();
+    std::fs::write(&file, image.to_elf().unwrap()).unwrap();
+    let addresses = ["0", "4", "6", "8", "100", "104", "108", "40"];
+    let Some(found) = tool("riscv64-unknown-elf-addr2line", &[&["-e", path][..], &addresses].concat()) else {
+        return;
+    };
+    let wanted = [
+        "start.s:3",
+        "lib/macros.inc:70",
+        "lib/macros.inc:70",
+        "start.s:5",
+        "kernel.s:12",
+        "kernel.s:2000",
+        "??:0",
+        "??:0",
+    ];
+    assert_eq!(found.lines().map(|line| line.replace("??:?", "??:0")).collect::<Vec<_>>(), wanted);
+    let text = tool("riscv64-unknown-elf-objdump", &["-dl", path]).unwrap();
+    for wanted in ["start.s:3", "lib/macros.inc:70", "start.s:5", "kernel.s:12", "kernel.s:2000"] {
+        assert!(text.lines().any(|line| line == wanted), "no `{wanted}` in\n{text}");
+    }
+    let text = tool("riscv64-unknown-elf-readelf", &["--debug-dump=decodedline,info", "-W", path]).unwrap();
+    assert!(!text.contains("Warning") && !text.contains("Error"), "{text}");
+    let rows: Vec<(String, u32)> = text
+        .lines()
+        .filter_map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let address = words.get(2)?.strip_prefix("0x").or_else(|| (words[2] == "0").then_some("0"))?;
+            Some((words.get(1)?.parse::<u32>().ok()?.to_string(), u32::from_str_radix(address, 16).ok()?))
+        })
+        .collect();
+    let wanted: Vec<(String, u32)> = image.lines.iter().map(|line| (line.line.to_string(), line.address)).collect();
+    assert_eq!(rows, wanted, "{text}");
+}
+
+#[test]
+fn lines_of_gnu_as_come_in() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(path("program.s"), "# comment\n.globl _start; _start: nop\n\n  ecall\n.data\n.word 1\n").unwrap();
+    for version in ["-gdwarf-3", "-gdwarf-5"] {
+        let assemble = [version, "-march=rv32im", "-mabi=ilp32", &path("program.s"), "-o", &path("program.o")];
+        if tool("riscv64-unknown-elf-as", &assemble).is_none() {
+            return;
+        }
+        let link =
+            ["-melf32lriscv", "-Ttext=0", "-Tdata=0x10000000", "-n", &path("program.o"), "-o", &path("program.elf")];
+        tool("riscv64-unknown-elf-ld", &link).unwrap();
+        let image = Image::read(path("program.elf")).unwrap();
+        let found: Vec<(u32, u32)> = image.lines.iter().map(|line| (line.address, line.line)).collect();
+        assert_eq!(found, [(0, 2), (4, 4)], "{version}");
+        assert!(image.lines.iter().all(|line| line.file.ends_with("program.s")), "{:?}", image.lines);
+        assert_eq!(image.line_of(6).map(|line| line.line), Some(4));
+        assert_eq!(image.line_of(8), None);
+    }
+}
+
+#[test]
+fn wrong_lines_are_refused() {
+    for change in [
+        |lines: &mut Vec<Line>| lines[1].address = 0,
+        |lines: &mut Vec<Line>| lines[2].address = 12,
+        |lines: &mut Vec<Line>| lines[1].address = 5,
+        |lines: &mut Vec<Line>| lines[1].line = 0,
+    ] {
+        let mut image = with_lines();
+        change(&mut image.lines);
+        assert!(matches!(image.check(), Err(ImageError::Line(_))));
+    }
+    let mut image = with_lines();
+    image.lines[0].file = "".into();
+    assert_eq!(image.to_elf(), Err(ElfError::FileName(String::new())));
 }

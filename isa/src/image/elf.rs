@@ -9,6 +9,9 @@
 //! | 1 | the machine, eight little-endian words: [`NOTE_VERSION`]; bytes of instruction, scalar, vector, lane-local (one lane) and DRAM memory; 1 if there is a ready flag, else 0; its address in scalar memory, else 0 |
 //! | 2 | the manifest as JSON; absent where the image has none |
 //!
+//! Lines of source are DWARF (`.debug_line` with `.debug_info`, `.debug_abbrev` and `.debug_str`), absent where the
+//! image has none.
+//!
 //! `.riscv.attributes` names the extensions, so that GNU tools disassemble the scalar instructions.
 //!
 //! A file without these notes is read too, as made for [`MachineConfig::default`](crate::memory::MachineConfig): that
@@ -17,7 +20,7 @@
 //! Invariant: what [`Image::from_elf`] returns has passed [`Image::check`], and nothing was allocated that the file's
 //! own length or the machine's memories do not bound.
 //!
-//! Not here: linking (relocatable files are refused), and debug information.
+//! Not here: linking (relocatable files are refused), and the making of DWARF ([`super`]'s module `dwarf`).
 
 use std::path::{Path, PathBuf};
 
@@ -37,7 +40,7 @@ const NOTE_MANIFEST: u32 = 2;
 /// Words of the machine note.
 const NOTE_WORDS: usize = 8;
 /// The longest name of a symbol, in bytes: many symbols may share one stored name, so this bounds what reading allocates.
-const LONGEST_NAME: usize = 4096;
+pub(super) const LONGEST_NAME: usize = 4096;
 /// `e_machine` of RISC-V, from the ELF supplement of the RISC-V ABI.
 const EM_RISCV: u16 = 243;
 
@@ -87,6 +90,12 @@ pub enum ElfError {
         /// Why.
         what: String,
     },
+    /// Debug information that cannot be read, or made.
+    #[error("the debug information is malformed: {0}; `objcopy --strip-debug` removes it")]
+    Debug(String),
+    /// A source file's name cannot be stored.
+    #[error("a source file's name is empty, longer than {LONGEST_NAME} bytes, or holds a zero byte: {0:.100?}")]
+    FileName(String),
     /// The contents are wrong.
     #[error(transparent)]
     Image(#[from] ImageError),

@@ -6,10 +6,11 @@ use goblin::container::{Container, Ctx, Endian};
 use goblin::elf::header::{self, Header};
 use goblin::elf::note::NoteDataIterator;
 use goblin::elf::program_header::{PT_LOAD, PT_NOTE, ProgramHeader};
-use goblin::elf::section_header::{SHN_ABS, SHN_UNDEF, SHT_SYMTAB, SectionHeader};
+use goblin::elf::section_header::{SHF_COMPRESSED, SHN_ABS, SHN_UNDEF, SHT_PROGBITS, SHT_SYMTAB, SectionHeader};
 use goblin::elf::sym::{STB_LOCAL, STT_FILE, STT_FUNC, STT_OBJECT, STT_SECTION, Sym, Symtab};
 
 use super::{EM_RISCV, ElfError, LONGEST_NAME, NOTE_MACHINE, NOTE_MANIFEST, NOTE_OWNER, NOTE_VERSION, NOTE_WORDS};
+use crate::image::dwarf::{self, Tables};
 use crate::image::manifest::Manifest;
 use crate::image::{Image, Segment, Symbol, SymbolKind};
 use crate::memory::{MachineConfig, Space};
@@ -30,7 +31,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Image, ElfError> {
         _ => return Err(ElfError::Entry(header.e_entry as u32)),
     };
     read_segments(bytes, &programs, &mut image)?;
-    image.symbols = read_symbols(bytes, &header, context, ours)?;
+    let sections = SectionHeader::parse(bytes, header.e_shoff as usize, usize::from(header.e_shnum), context)
+        .map_err(malformed("section headers"))?;
+    image.symbols = read_symbols(bytes, &sections, context, ours)?;
+    image.lines = dwarf::lines(&debug_tables(bytes, &header, &sections)?, &image)?;
     image.check()?;
     Ok(image)
 }
@@ -178,9 +182,7 @@ fn read_segments(bytes: &[u8], programs: &[ProgramHeader], image: &mut Image) ->
 
 /// The names of places in the memories. In files of other tools, absolute symbols are constants and `$x` and the like
 /// mark code and data; neither names a place.
-fn read_symbols(bytes: &[u8], header: &Header, context: Ctx, ours: bool) -> Result<Vec<Symbol>, ElfError> {
-    let sections = SectionHeader::parse(bytes, header.e_shoff as usize, usize::from(header.e_shnum), context)
-        .map_err(malformed("section headers"))?;
+fn read_symbols(bytes: &[u8], sections: &[SectionHeader], context: Ctx, ours: bool) -> Result<Vec<Symbol>, ElfError> {
     let Some(table) = sections.iter().find(|section| section.sh_type == SHT_SYMTAB) else { return Ok(Vec::new()) };
     let strings = sections
         .get(table.sh_link as usize)
@@ -200,6 +202,28 @@ fn read_symbols(bytes: &[u8], header: &Header, context: Ctx, ours: bool) -> Resu
         }
     }
     Ok(symbols)
+}
+
+/// The sections that line tables are in, found by their names.
+fn debug_tables<'a>(bytes: &'a [u8], header: &Header, sections: &[SectionHeader]) -> Result<Tables<'a>, ElfError> {
+    let mut tables = Tables { file: bytes.len(), ..Tables::default() };
+    let Some(strings) = sections.get(usize::from(header.e_shstrndx)) else { return Ok(tables) };
+    let strings = &bytes[file_range(bytes, "the section names", strings.sh_offset, strings.sh_size)?];
+    for section in sections.iter().filter(|section| section.sh_type == SHT_PROGBITS) {
+        let rest = strings.get(section.sh_name..).unwrap_or_default();
+        let is = |name: &[u8]| rest.strip_prefix(name).is_some_and(|rest| rest.starts_with(&[0]));
+        let table = match () {
+            () if is(b".debug_line") => &mut tables.line,
+            () if is(b".debug_line_str") => &mut tables.line_strings,
+            () if is(b".debug_str") => &mut tables.strings,
+            () => continue,
+        };
+        if section.sh_flags & u64::from(SHF_COMPRESSED) != 0 {
+            return Err(ElfError::Debug("it is compressed".to_owned()));
+        }
+        *table = &bytes[file_range(bytes, "the debug information", section.sh_offset, section.sh_size)?];
+    }
+    Ok(tables)
 }
 
 fn symbol(sym: &Sym, strings: &[u8]) -> Result<Option<Symbol>, ElfError> {

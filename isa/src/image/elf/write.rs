@@ -5,7 +5,7 @@ use object::elf;
 use object::write::elf::{FileHeader, ProgramHeader, SectionHeader, Sym, Writer};
 
 use super::{ElfError, LONGEST_NAME, NOTE_MACHINE, NOTE_MANIFEST, NOTE_OWNER, NOTE_VERSION};
-use crate::image::{Image, Segment, Symbol, SymbolKind};
+use crate::image::{Image, Segment, Symbol, SymbolKind, dwarf};
 use crate::memory::Space;
 
 /// The most segments: the number of program headers is a 16-bit field with reserved values at its end.
@@ -84,6 +84,7 @@ pub(super) fn write(image: &Image) -> Result<Vec<u8>, ElfError> {
     }
     let notes = notes(image)?;
     let attributes = attributes();
+    let debug = dwarf::write(image)?;
     let symbols = symbols(image)?;
 
     let mut file = Vec::new();
@@ -98,6 +99,7 @@ pub(super) fn write(image: &Image) -> Result<Vec<u8>, ElfError> {
         placed.offset = writer.reserve(placed.stored.len() as u64, placed.align);
     }
     let attributes_offset = writer.reserve(attributes.len() as u64, 1);
+    let debug_offsets: Vec<u64> = debug.iter().map(|(_, contents)| writer.reserve(contents.len() as u64, 1)).collect();
 
     writer.reserve_null_section_index();
     let mut section_names = Vec::new();
@@ -110,6 +112,11 @@ pub(super) fn write(image: &Image) -> Result<Vec<u8>, ElfError> {
     writer.reserve_section_index();
     let attributes_name = writer.add_section_name(b".riscv.attributes");
     writer.reserve_section_index();
+    let mut debug_names = Vec::new();
+    for (name, _) in &debug {
+        debug_names.push(writer.add_section_name(name.as_bytes()));
+        writer.reserve_section_index();
+    }
 
     writer.reserve_null_symbol_index();
     let mut strings = Vec::new();
@@ -165,6 +172,9 @@ pub(super) fn write(image: &Image) -> Result<Vec<u8>, ElfError> {
     }
     writer.pad_until(attributes_offset);
     writer.write(&attributes);
+    for (_, contents) in &debug {
+        writer.write(contents);
+    }
 
     writer.write_null_symbol();
     for (((symbol, value), string), home) in symbols.iter().zip(strings).zip(homes) {
@@ -203,6 +213,10 @@ pub(super) fn write(image: &Image) -> Result<Vec<u8>, ElfError> {
     let name = writer.section_name_offset(Some(attributes_name));
     let length = attributes.len() as u64;
     writer.write_section_header(&plain(name, elf::SHT_RISCV_ATTRIBUTES, attributes_offset, length, 1));
+    for (((_, contents), offset), name) in debug.iter().zip(debug_offsets).zip(debug_names) {
+        let name = writer.section_name_offset(Some(name));
+        writer.write_section_header(&plain(name, elf::SHT_PROGBITS, offset, contents.len() as u64, 1));
+    }
     let locals = symbols.iter().filter(|(symbol, _)| !symbol.global).count() as u32;
     writer.write_symtab_section_header(locals + 1);
     writer.write_strtab_section_header();
