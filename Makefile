@@ -22,7 +22,7 @@ demo: ## compile the shipped Yin-Yang network, run its 1,000 test samples on the
 	@echo "report: $(OUT)/demo/report.html"
 
 test: setup setup-rtl check lint ## install what the tests need, then every check and every test
-	$(CARGO) test --workspace --all-features
+	$(CARGO) test --workspace --all-features --no-fail-fast
 
 check: ## formatting, clippy, documentation, layering
 	$(CARGO) fmt --all --check

@@ -148,8 +148,8 @@ pub fn units(manifest: &Manifest) -> u64 {
     manifest.inputs.iter().map(|input| u64::from(input.neurons)).sum()
 }
 
-/// Refuses a manifest whose outputs or recordings are larger than the memories they lie in, which strides of zero make
-/// possible: a host would have to keep a copy of every byte of them.
+/// Refuses a manifest that names the same arrays so often that the copies a host keeps of them would be out of all
+/// proportion to the memories they lie in.
 fn check_sizes(manifest: &Manifest, config: &MachineConfig) -> Result<(), SessionError> {
     let outputs = manifest.outputs.iter().map(|output| (&output.name, &output.data, output.neurons));
     let recordings = manifest.recordings.iter().map(|recording| (&recording.name, &recording.data, recording.neurons));

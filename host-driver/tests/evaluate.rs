@@ -228,7 +228,7 @@ fn programs_that_cannot_be_evaluated_are_refused() {
     assert_eq!(refused(&|image| image.manifest.as_mut().unwrap().outputs.clear()), EvaluateError::NoOutput);
     let error = refused(&|image| image.manifest.as_mut().unwrap().version = 99);
     assert!(matches!(error, EvaluateError::Session(SessionError::Image(_))), "{error}");
-    // Strides of zero let an array of any size lie inside a small memory.
+    // With strides of zero an array of any size would lie inside a small memory.
     for (neurons, steps) in [(u32::MAX, 1), (1, u32::MAX), (u32::MAX, u32::MAX)] {
         let error = refused(&|image| {
             let output = &mut image.manifest.as_mut().unwrap().outputs[0];
@@ -236,8 +236,15 @@ fn programs_that_cannot_be_evaluated_are_refused() {
             let Data::Values(array) = &mut output.data else { panic!("values") };
             (array.stride, array.step_stride, array.steps) = (0, 0, steps);
         });
-        assert!(matches!(error, EvaluateError::Session(SessionError::TooMuch { .. })), "{error}");
+        assert!(matches!(error, EvaluateError::Session(SessionError::Image(_))), "{error}");
     }
+    // Naming one array again and again asks for as many copies.
+    let error = refused(&|image| {
+        let manifest = image.manifest.as_mut().unwrap();
+        let output = manifest.outputs[0].clone();
+        manifest.outputs = vec![output; 1 << 20];
+    });
+    assert!(matches!(error, EvaluateError::Session(SessionError::TooMuch { .. })), "{error}");
     let small = fenn_isa::memory::MachineConfig { vector_bytes: 1 << 10, ..good.config };
     let error = Session::open(Simulator::new(small).unwrap(), &good).unwrap_err();
     assert!(matches!(error, SessionError::Device(DeviceError::TooSmall { space: Space::Vector, .. })), "{error}");

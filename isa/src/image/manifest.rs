@@ -301,11 +301,15 @@ impl ValueArray {
             return wrong("an address or a stride is not a multiple of 64");
         }
         let blocks = neurons.div_ceil(LANES as u32);
-        if blocks > 1 && self.stride == 0 || self.steps > 1 && self.step_stride == 0 {
-            return wrong("its vectors lie on top of each other");
-        }
         let last_vector = u64::from(blocks - 1) * u64::from(self.stride);
         let last_step = u64::from(self.steps - 1) * u64::from(self.step_stride);
+        // Either the vectors of a step lie between the steps, or the steps of a vector lie between the vectors.
+        let apart = |count: u32, stride: u32, inner: u64| count == 1 || u64::from(stride) > inner;
+        let steps_outside = apart(self.steps, self.step_stride, last_vector) && apart(blocks, self.stride, 0);
+        let vectors_outside = apart(blocks, self.stride, last_step) && apart(self.steps, self.step_stride, 0);
+        if !steps_outside && !vectors_outside {
+            return wrong("its vectors lie on top of each other");
+        }
         inside(name, Space::Vector, u64::from(self.address) + last_step + last_vector + u64::from(VECTOR_BYTES), config)
     }
 }
@@ -316,4 +320,23 @@ fn inside(name: &str, space: Space, end: u64, config: &MachineConfig) -> Result<
         return Err(ManifestError::Outside { name: name.to_owned(), space, bytes });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Vectors may be interleaved with steps either way, but not share a byte.
+    #[test]
+    fn arrays_do_not_overlap_themselves() {
+        let config = MachineConfig::default();
+        let format = Format::UNIT;
+        let check = |neurons, steps, stride, step_stride| {
+            ValueArray { address: 0, stride, steps, step_stride, format }.check("array", neurons, &config).is_ok()
+        };
+        assert!(check(32, 1, 0, 0));
+        assert!(check(64, 3, 64, 128) && check(64, 3, 192, 64));
+        assert!(!check(64, 1, 0, 0) && !check(32, 2, 0, 0));
+        assert!(!check(64, 3, 64, 64) && !check(96, 3, 64, 128) && !check(64, 3, 128, 64));
+    }
 }
