@@ -10,9 +10,11 @@ use fenn_isa::memory::{ConfigError, Space};
 
 use crate::source::{Source, Span};
 
+mod message;
 mod render;
 
-pub use render::render;
+pub use message::{Level, Message, json};
+pub use render::{render, render_messages};
 
 /// One thing that is wrong, with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -217,6 +219,20 @@ impl Problem {
     /// With its place.
     pub fn at(self, span: Span) -> Diagnostic {
         Diagnostic { problem: self, span: Some(span) }
+    }
+
+    /// The problem's name, which does not change with the wording: `unknown-symbol`.
+    pub fn code(&self) -> String {
+        let variant = format!("{self:?}");
+        let variant = variant.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+        let mut name = String::new();
+        for c in variant.chars() {
+            if c.is_ascii_uppercase() && !name.is_empty() {
+                name.push('-');
+            }
+            name.push(c.to_ascii_lowercase());
+        }
+        name
     }
 
     /// Without one.

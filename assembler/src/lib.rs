@@ -21,14 +21,16 @@ use fenn_isa::image::{Image, Symbol, SymbolKind};
 use fenn_isa::memory::{LANES, MachineConfig, Space};
 
 pub mod diagnostic;
-pub mod files;
 mod directive;
 mod disassemble;
 mod emit;
 mod expression;
+pub mod files;
 mod instruction;
 mod layout;
 mod lexer;
+mod lines;
+pub mod lint;
 pub mod listing;
 mod parser;
 pub mod pseudo;
@@ -63,6 +65,8 @@ pub struct Assembly {
     pub diagnostics: Vec<Diagnostic>,
     /// What each statement became, for listings.
     pub lines: Vec<Line>,
+    /// The addresses of code that have a label of any kind.
+    pub labels: Vec<u32>,
 }
 
 /// Assembles the sources, one after the other, into one program.
@@ -78,7 +82,7 @@ pub fn assemble_with_lines(sources: &[Source], options: &Options) -> Assembly {
     let mut diagnostics = Vec::new();
     if let Err(error) = options.config.check() {
         diagnostics.push(Problem::from(error).anywhere());
-        return Assembly { image: None, diagnostics, lines: Vec::new() };
+        return Assembly { image: None, diagnostics, lines: Vec::new(), labels: Vec::new() };
     }
     let mut layout = Layout::new(options.config);
     for (index, source) in (0u32..).zip(sources) {
@@ -102,16 +106,17 @@ pub fn assemble_with_lines(sources: &[Source], options: &Options) -> Assembly {
         Ok(flag) => image.ready_flag = flag,
         Err(diagnostic) => diagnostics.push(diagnostic),
     }
-    if diagnostics.is_empty()
-        && let Err(error) = image.check()
-    {
-        diagnostics.push(Problem::from(error).anywhere());
+    if diagnostics.is_empty() {
+        image.lines = lines::debug(&lines, sources);
+        diagnostics.extend(image.check().err().map(|error| Problem::from(error).anywhere()));
     }
+    let places = layout.symbols.places().filter(|place| place.space == Space::Instruction);
+    let labels = places.map(|place| place.offset).collect();
     diagnostics.sort_by_key(|diagnostic| diagnostic.span);
     // One wrong symbol's value can be wanted in many places; its message says nothing new the second time.
     diagnostics.dedup();
     suggest(&layout.symbols, &mut diagnostics);
-    Assembly { image: diagnostics.is_empty().then_some(image), diagnostics, lines }
+    Assembly { image: diagnostics.is_empty().then_some(image), diagnostics, lines, labels }
 }
 
 /// Assembles one text for the default machine.

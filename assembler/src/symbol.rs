@@ -136,6 +136,12 @@ impl<'a> Symbols<'a> {
         })
     }
 
+    /// The places of all labels, numeric ones too.
+    pub(crate) fn places(&self) -> impl Iterator<Item = Place> {
+        let numeric = self.locals.values().flatten().map(|(_, place)| *place);
+        self.labels().map(|(_, place)| place).chain(numeric)
+    }
+
     /// The label of that name.
     pub(crate) fn label(&self, name: &str) -> Option<Place> {
         match self.names.get(name)?.first()?.meaning {

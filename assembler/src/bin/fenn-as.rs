@@ -156,7 +156,7 @@ fn put_together(arguments: &Arguments) -> Result<ExitCode, String> {
         entry: arguments.entry.clone(),
         ready_flag: arguments.ready_flag.clone(),
     };
-    let Assembly { image, diagnostics, lines } = assemble_with_lines(&sources, &options);
+    let Assembly { image, diagnostics, lines, .. } = assemble_with_lines(&sources, &options);
     if let Some(image) = &image {
         if let Some(path) = &arguments.output {
             image.write(path).map_err(|error| error.to_string())?;
