@@ -7,6 +7,7 @@
 
 pub mod bad_input;
 pub mod figure;
+pub mod kernels;
 pub mod keystone;
 pub mod nir_reference;
 pub mod shared;
