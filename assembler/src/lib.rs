@@ -32,13 +32,14 @@ mod lexer;
 mod lines;
 pub mod lint;
 pub mod listing;
+pub mod output;
 mod parser;
 pub mod pseudo;
 pub mod source;
 mod symbol;
 
 pub use diagnostic::{Diagnostic, Problem};
-pub use disassemble::disassemble;
+pub use disassemble::{disassemble, disassemble_with_source, disassembly_json};
 pub use source::{Source, Span};
 
 use layout::Layout;
