@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check gen lint bench doc clean setup setup-rtl show-keystone
+.PHONY: help demo test check gen lint bench doc clean setup setup-rtl show-keystone show-assembler
 
 CARGO ?= cargo
 OUT   := out
@@ -49,6 +49,10 @@ clean: ## remove what was built
 show-keystone: setup ## the keystone's figures, each against its gate
 	$(CARGO) build --release --quiet --workspace
 	$(BIN)/fenn-show keystone
+
+show-assembler: setup ## the assembler's figures, each against its gate
+	$(CARGO) build --release --quiet --workspace
+	$(BIN)/fenn-show assembler
 
 # Debian packages, only where they are missing.
 setup:

@@ -16,48 +16,21 @@ use fenn_isa::image::Image;
 use crate::bad_input;
 use crate::figure::{Figure, Gate};
 use crate::nir_reference::{Method, Reference, Reset, Settings};
-use crate::shared::{data, root};
+use crate::part::{Failure, OUT, Part, needed};
+use crate::shared::root;
 use crate::tools::{ToolError, counted_test, json, number, run};
-
-type Failure = Box<dyn std::error::Error>;
-
-/// Where the figures' files go, below the checkout's top.
-const OUT: &str = "out/show";
-
-/// A group of figures that are measured together.
-#[derive(Debug, Clone, Copy)]
-pub struct Part {
-    /// What it is about.
-    pub name: &'static str,
-    /// Whether it reads the reference data beside the checkout.
-    pub needs_data: bool,
-    measure: fn() -> Result<Vec<Figure>, Failure>,
-}
 
 /// All parts, in the order in which they are shown.
 pub const PARTS: [Part; 8] = [
-    Part { name: "demo", needs_data: false, measure: demo },
-    Part { name: "training", needs_data: false, measure: training },
-    Part { name: "MNIST", needs_data: true, measure: mnist },
-    Part { name: "Braille", needs_data: true, measure: braille },
-    Part { name: "NIR LIF", needs_data: true, measure: lif },
-    Part { name: "recorded vector instructions", needs_data: true, measure: vector_ops },
-    Part { name: "scalar rows", needs_data: false, measure: scalar_rows },
-    Part { name: "bad input", needs_data: false, measure: bad_inputs },
+    Part::new("demo", false, demo),
+    Part::new("training", false, training),
+    Part::new("MNIST", true, mnist),
+    Part::new("Braille", true, braille),
+    Part::new("NIR LIF", true, lif),
+    Part::new("recorded vector instructions", true, vector_ops),
+    Part::new("scalar rows", false, scalar_rows),
+    Part::new("bad input", false, bad_inputs),
 ];
-
-impl Part {
-    /// Measures the part's figures.
-    pub fn figures(&self) -> Vec<Figure> {
-        let prepared = std::fs::create_dir_all(root().join(OUT)).map_err(Failure::from);
-        let figures = prepared.and_then(|()| (self.measure)());
-        figures.unwrap_or_else(|error| vec![Figure::unmeasured(self.name, Gate::None, error)])
-    }
-}
-
-fn needed(path: &str) -> Result<std::path::PathBuf, Failure> {
-    data(path).ok_or_else(|| format!("needs ../shared/data/{path}").into())
-}
 
 /// The shipped Yin-Yang network on its 1,000 test samples, as `make demo` runs it.
 fn demo() -> Result<Vec<Figure>, Failure> {

@@ -5,10 +5,13 @@
 
 #![forbid(unsafe_code)]
 
+pub mod assembler_figures;
+pub mod assembly;
 pub mod bad_input;
 pub mod figure;
 pub mod kernels;
 pub mod keystone;
 pub mod nir_reference;
+pub mod part;
 pub mod shared;
 pub mod tools;

@@ -5,7 +5,8 @@
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use fenn_testbench::keystone;
+use fenn_testbench::part::Part;
+use fenn_testbench::{assembler_figures, keystone};
 
 /// Measures the figures the project promises, then and there, and prints each beside its gate.
 ///
@@ -24,11 +25,14 @@ struct Arguments {
 enum Topic {
     /// A trained network runs end to end, from file to accuracy.
     Keystone,
+    /// The assembler, and what its kernels compute.
+    Assembler,
 }
 
 fn main() -> ExitCode {
-    let parts = match Arguments::parse().topic {
-        Topic::Keystone => keystone::PARTS,
+    let parts: &[Part] = match Arguments::parse().topic {
+        Topic::Keystone => &keystone::PARTS,
+        Topic::Assembler => &assembler_figures::PARTS,
     };
     let mut missed = 0;
     for figure in parts.iter().flat_map(|part| part.figures()) {
