@@ -1,6 +1,8 @@
 //! The exceptions: what `mcause` and `mtval` hold for each.
 //!
-//! Source: the RISC-V privileged manual. Not here: when they are raised, and what a machine does then.
+//! Source: the RISC-V privileged manual. Not here: what a machine does then.
+
+use crate::spec::Class;
 
 /// One row, as data.
 #[derive(Debug)]
@@ -33,6 +35,45 @@ impl Exception {
     /// The code in `mcause`.
     pub const fn code(self) -> u32 {
         self as u32
+    }
+}
+
+/// The exceptions that instructions of one class can raise, besides those of their fetch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Raised {
+    /// On every machine.
+    pub always: &'static [Exception],
+    /// Only on a strict machine, which traps where a board carries on.
+    pub strict: &'static [Exception],
+}
+
+impl Raised {
+    /// Those of the instructions of `class`.
+    pub const fn by(class: Class) -> Self {
+        use Exception::{FetchMisaligned, Illegal, LoadFault, LoadMisaligned, StoreFault, StoreMisaligned};
+        let (always, strict): (&[Exception], &[Exception]) = match class {
+            Class::Branch | Class::Jump | Class::JumpRegister => (&[FetchMisaligned], &[]),
+            Class::Csr => (&[Illegal], &[]),
+            Class::Load => (&[LoadFault], &[LoadMisaligned]),
+            Class::Store => (&[StoreFault], &[StoreMisaligned]),
+            Class::VectorLoad | Class::GeneratorLoad => (&[LoadMisaligned], &[LoadFault]),
+            Class::VectorStore => (&[StoreMisaligned], &[StoreFault]),
+            Class::LaneLoad => (&[], &[LoadMisaligned, LoadFault]),
+            Class::LaneStore => (&[], &[StoreMisaligned, StoreFault]),
+            Class::Alu
+            | Class::Multiply
+            | Class::MultiplyHigh
+            | Class::Divide
+            | Class::Fence
+            | Class::System
+            | Class::VectorAlu
+            | Class::VectorMultiply
+            | Class::VectorRandom
+            | Class::VectorFill
+            | Class::VectorToScalar
+            | Class::VectorSelect => (&[], &[]),
+        };
+        Self { always, strict }
     }
 }
 

@@ -13,6 +13,7 @@ pub mod code;
 pub mod csr;
 #[cfg(feature = "image")]
 pub mod decimal;
+pub mod example;
 pub mod exception;
 #[cfg(feature = "image")]
 pub mod file;
