@@ -89,12 +89,14 @@ struct Step {
 pub fn lint(assembly: &Assembly) -> Vec<Warning> {
     let Some(image) = &assembly.image else { return Vec::new() };
     let code = assembly.lines.iter().filter(|line| line.code && line.space == Space::Instruction);
-    let steps: Vec<Step> = code
+    let mut steps: Vec<Step> = code
         .filter_map(|line| {
             let word = u32::from_le_bytes(line.bytes.as_slice().try_into().ok()?);
             Some(Step { address: line.address, span: line.span, inst: Inst::decode(word)? })
         })
         .collect();
+    // Lines are in the order of the sources, and steps in that of execution.
+    steps.sort_by_key(|step| step.address);
     let mut entries: BTreeSet<u32> = assembly.labels.iter().copied().collect();
     entries.insert(image.entry);
     entries.extend(steps.iter().filter_map(target));
@@ -168,10 +170,10 @@ fn pairs(steps: &[Step], entries: &BTreeSet<u32>, image: &Image, warnings: &mut 
         let reached = entries.contains(&step.address);
         if after_jump && !reached {
             let run = steps[index..].iter().take_while(|step| !entries.contains(&step.address)).count();
-            let more = if run > 1 { format!(", nor the {} after it", run - 1) } else { String::new() };
+            let what = if run > 1 { format!("these {run} instructions are") } else { "this instruction is".to_owned() };
             warnings.push(Warning {
                 lint: Lint::Unreachable,
-                text: format!("this instruction is never executed{more}"),
+                text: format!("{what} never executed"),
                 span: step.span,
                 help: Some("a jump is before it: put a label here or leave it out".to_owned()),
             });
