@@ -203,6 +203,117 @@ pub enum Problem {
     /// An `.option` that would change what is assembled.
     #[error("`.option {0}` is not supported")]
     Option(String),
+    /// Decimal text that is no number of its format.
+    #[error("{0}")]
+    Decimal(String),
+    /// A vector with a number of values that says nothing.
+    #[error("a vector has 1 value for all lanes or 32, and this has {0}")]
+    Lanes(usize),
+    /// Columns that are not all of one length.
+    #[error("32 columns of {rows} values are {} values, and this has {found}", rows.saturating_mul(32))]
+    Columns {
+        /// Values of one lane.
+        rows: usize,
+        /// Values given.
+        found: usize,
+    },
+    /// Vectors at an address where none can be.
+    #[error("a vector would be at byte {0:#x}, which is not a multiple of 64")]
+    NoVector(u32),
+    /// A directive without the one that ends it.
+    #[error("this `{name}` has no `{closing}`")]
+    Unclosed {
+        /// The directive.
+        name: String,
+        /// What would end it.
+        closing: &'static str,
+    },
+    /// A directive without the one that it ends.
+    #[error("there is no `{opening}` that this `{name}` could belong to")]
+    Unopened {
+        /// The directive.
+        name: &'static str,
+        /// What it would belong to.
+        opening: &'static str,
+    },
+    /// `.else` or `.elseif` behind `.else`.
+    #[error("nothing but `.endif` follows an `.else`")]
+    AfterElse {
+        /// The `.if`.
+        first: Span,
+    },
+    /// A macro with two definitions.
+    #[error("the macro `{name}` is defined twice")]
+    DuplicateMacro {
+        /// Its name.
+        name: String,
+        /// The first definition.
+        first: Span,
+    },
+    /// `.purgem` of no macro.
+    #[error("there is no macro `{0}`")]
+    NoMacro(String),
+    /// Two parameters of one name.
+    #[error("two parameters are called `{0}`")]
+    DuplicateParameter(String),
+    /// A parameter behind one that takes all that is left.
+    #[error("the parameter `{0}` gets nothing, since the one before it takes all that is left")]
+    AfterRest(String),
+    /// More arguments than parameters.
+    #[error("the macro `{name}` takes at most {most} arguments, and this call has {found}")]
+    Arguments {
+        /// The macro.
+        name: String,
+        /// Its parameters.
+        most: usize,
+        /// What is given.
+        found: usize,
+    },
+    /// An argument that must be given.
+    #[error("the macro `{name}` wants a value for `{argument}`")]
+    ArgumentMissing {
+        /// The macro.
+        name: String,
+        /// The parameter.
+        argument: String,
+    },
+    /// Two values for one parameter.
+    #[error("`{argument}` of the macro `{name}` has two values")]
+    ArgumentTwice {
+        /// The macro.
+        name: String,
+        /// The parameter.
+        argument: String,
+    },
+    /// Macros, repetitions and files within each other, without an end.
+    #[error("macros, repetitions and included files are more than {0} deep here")]
+    ExpansionDepth(usize),
+    /// Macros and repetitions that become too much text.
+    #[error("macros and repetitions become more than 2^21 statements or 64 MiB of text")]
+    ExpansionBudget,
+    /// A file that includes itself.
+    #[error("the file {0} includes itself")]
+    IncludeCycle(String),
+    /// Files that include each other again and again.
+    #[error("more than {0} files are included")]
+    FileBudget(usize),
+    /// A file that cannot be used.
+    #[error("cannot read {path}: {why}")]
+    File {
+        /// Its path, as seen from where the assembler runs.
+        path: String,
+        /// Why.
+        why: String,
+    },
+    /// Conditions that ask for the very addresses that they change.
+    #[error("the addresses do not come to rest: a condition or a distance depends on how long branches are")]
+    Unsettled,
+    /// What `.error` says.
+    #[error("{0}")]
+    Said(String),
+    /// More that is wrong than anybody reads.
+    #[error("there are too many errors to go on")]
+    TooMany,
     /// The machine cannot exist.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -258,7 +369,11 @@ impl Problem {
             Self::MisalignedInstruction(_) => Some("write `.balign 4` before it".to_owned()),
             Self::LaneRow(_) => Some("write `.balign 64` before it".to_owned()),
             Self::Full { .. } => Some("the sizes of the memories are options, see `fenn-as --help`".to_owned()),
-            Self::Option(_) => Some("instructions are always 32 bits wide and never relaxed: leave it out".to_owned()),
+            Self::Option(_) => {
+                Some("instructions are always 32 bits wide; `relax`, `norelax`, `push` and `pop` are known".to_owned())
+            }
+            Self::NoVector(_) => Some("write `.balign 64` before it".to_owned()),
+            Self::ExpansionDepth(_) => Some("a macro that calls itself needs an `.if` that ends it".to_owned()),
             Self::PcrelLo => Some("write `name: auipc rd, %pcrel_hi(symbol)` and then `%pcrel_lo(name)`".to_owned()),
             _ => None,
         }
@@ -267,7 +382,8 @@ impl Problem {
     /// Another place that has to do with it, and what is there.
     pub fn elsewhere(&self) -> Option<(Span, &'static str)> {
         match self {
-            Self::Duplicate { first, .. } => Some((*first, "first defined here")),
+            Self::Duplicate { first, .. } | Self::DuplicateMacro { first, .. } => Some((*first, "first defined here")),
+            Self::AfterElse { first } => Some((*first, "the `.if` is here")),
             _ => None,
         }
     }

@@ -1,14 +1,19 @@
 //! Directives: their names and arguments.
 //!
 //! Contract: each directive is one row of [`DIRECTIVES`], and what it does is said there. `.equ` and `.set` are read by
-//! the parser, since `name = value` means the same.
+//! the parser, since `name = value` means the same; those that decide which text is read at all, by [`crate::expand`].
 //!
-//! Not here: where contents go (see [`crate::layout`]).
+//! Not here: where contents go (see [`crate::layout`]), and the arguments of FeNN's own data (see [`crate::data`]).
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use fenn_isa::image::SymbolKind;
 use fenn_isa::memory::Space;
 
+use crate::data;
 use crate::diagnostic::{Diagnostic, Problem, similar};
+use crate::expand;
 use crate::expression::Expression;
 use crate::lexer::TokenKind;
 use crate::parser::Cursor;
@@ -24,9 +29,22 @@ pub(crate) enum Directive<'a> {
     /// Numbers of `width` bytes each.
     Data { width: u8, values: Vec<Expression<'a>> },
     /// `count` times `value`, a number of `width` bytes; zeros where there is no value.
-    Fill { count: Expression<'a>, value: Option<Expression<'a>>, width: u8 },
-    /// To the next multiple of `bytes`, or of 2 to its power.
-    Align { bytes: Expression<'a>, power: bool },
+    Fill { count: Expression<'a>, value: Option<Expression<'a>>, width: Option<Expression<'a>> },
+    /// To the next multiple of `bytes`, or of 2 to its power, with bytes of the value `fill`; not at all if that takes
+    /// more than `most` bytes.
+    Align { bytes: Expression<'a>, power: bool, fill: Option<Expression<'a>>, most: Option<Expression<'a>> },
+    /// FeNN's own data.
+    Lanes(data::Lanes<'a>),
+    /// Keep the section for [`Directive::Pop`], and perhaps change it.
+    Push(Option<Space>),
+    /// Back to the section kept last.
+    Pop,
+    /// Back to the section before this one.
+    Previous,
+    /// Shortest forms of calls and addresses, or those that reach any address.
+    Relax(bool),
+    /// Keep the options, or go back to those kept last.
+    KeepOptions { push: bool },
     /// To an address of the section.
     Org(Expression<'a>),
     /// Bytes.
@@ -46,8 +64,14 @@ enum Form {
     Section,
     Visibility { global: bool },
     Data { width: u8 },
+    Zeros,
     Fill,
     Align { power: bool },
+    Lanes(data::Kind),
+    Push,
+    Pop,
+    Previous,
+    Ignored,
     Org,
     Text { zero: bool },
     Type,
@@ -74,9 +98,14 @@ const DIRECTIVES: &[(&str, Form)] = &[
     (".word", Form::Data { width: 4 }),
     (".long", Form::Data { width: 4 }),
     (".4byte", Form::Data { width: 4 }),
-    (".space", Form::Fill),
-    (".skip", Form::Fill),
-    (".zero", Form::Fill),
+    (".hword", Form::Data { width: 2 }),
+    (".dword", Form::Data { width: 8 }),
+    (".quad", Form::Data { width: 8 }),
+    (".8byte", Form::Data { width: 8 }),
+    (".space", Form::Zeros),
+    (".skip", Form::Zeros),
+    (".zero", Form::Zeros),
+    (".fill", Form::Fill),
     (".align", Form::Align { power: true }),
     (".p2align", Form::Align { power: true }),
     (".balign", Form::Align { power: false }),
@@ -87,31 +116,69 @@ const DIRECTIVES: &[(&str, Form)] = &[
     (".type", Form::Type),
     (".size", Form::Size),
     (".option", Form::Option),
+    (".pushsection", Form::Push),
+    (".popsection", Form::Pop),
+    (".previous", Form::Previous),
+    (".fixed", Form::Lanes(data::Kind::Fixed)),
+    (".vec", Form::Lanes(data::Kind::Vector)),
+    (".table", Form::Lanes(data::Kind::Table)),
+    (".columns", Form::Lanes(data::Kind::Columns)),
+    (".seed", Form::Lanes(data::Kind::Seed)),
+    // What compilers write for tools that are not used here.
+    (".file", Form::Ignored),
+    (".ident", Form::Ignored),
+    (".attribute", Form::Ignored),
 ];
 
 /// Names that belong to the parser.
-const ASSIGNMENTS: [&str; 2] = [".equ", ".set"];
+const ASSIGNMENTS: [&str; 3] = [".equ", ".set", ".equiv"];
+
+/// The names of all directives, those of other modules too.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    DIRECTIVES.iter().map(|(known, _)| *known).chain(ASSIGNMENTS).chain(expand::DIRECTIVES)
+}
+
+fn form(name: &str) -> Option<Form> {
+    static FORMS: OnceLock<HashMap<&'static str, Form>> = OnceLock::new();
+    FORMS.get_or_init(|| DIRECTIVES.iter().copied().collect()).get(name).copied()
+}
 
 /// Reads the directive `name`, the cursor being behind it.
 ///
 /// # Errors
 /// Where there is no such directive, or its arguments are others.
 pub(crate) fn parse<'a>(name: &'a str, span: Span, cursor: &mut Cursor<'_, 'a>) -> Result<Directive<'a>, Diagnostic> {
-    let Some((_, form)) = DIRECTIVES.iter().find(|(known, _)| *known == name) else {
-        let names = DIRECTIVES.iter().map(|(known, _)| *known).chain(ASSIGNMENTS);
-        return Err(Problem::UnknownDirective { name: name.to_owned(), similar: similar(name, names) }.at(span));
+    let Some(form) = form(name) else {
+        return Err(Problem::UnknownDirective { name: name.to_owned(), similar: similar(name, names()) }.at(span));
     };
-    let directive = match *form {
+    let directive = match form {
         Form::Space(space) => Directive::Section(space),
-        Form::Section => section(cursor)?,
+        Form::Section => Directive::Section(section(cursor)?),
         Form::Visibility { global } => Directive::Visibility { symbols: list(cursor, Cursor::expect_symbol)?, global },
         Form::Data { width } => Directive::Data { width, values: list(cursor, Expression::parse)? },
+        Form::Zeros => {
+            let count = Expression::parse(cursor)?;
+            Directive::Fill { count, value: optional(cursor)?, width: None }
+        }
         Form::Fill => {
             let count = Expression::parse(cursor)?;
-            let value = if cursor.take_mark(",") { Some(Expression::parse(cursor)?) } else { None };
-            Directive::Fill { count, value, width: 1 }
+            let width = optional(cursor)?;
+            Directive::Fill { count, value: optional(cursor)?, width }
         }
-        Form::Align { power } => Directive::Align { bytes: Expression::parse(cursor)?, power },
+        Form::Align { power } => {
+            let bytes = Expression::parse(cursor)?;
+            let fill = optional(cursor)?;
+            Directive::Align { bytes, power, fill, most: optional(cursor)? }
+        }
+        Form::Lanes(kind) => Directive::Lanes(data::parse(kind, span, cursor)?),
+        Form::Push if cursor.at_end() => Directive::Push(None),
+        Form::Push => Directive::Push(Some(section(cursor)?)),
+        Form::Pop => Directive::Pop,
+        Form::Previous => Directive::Previous,
+        Form::Ignored => {
+            cursor.finish();
+            Directive::Nothing
+        }
         Form::Org => Directive::Org(Expression::parse(cursor)?),
         Form::Text { zero } => Directive::Text(strings(cursor, zero)?),
         Form::Type => {
@@ -130,8 +197,14 @@ pub(crate) fn parse<'a>(name: &'a str, span: Span, cursor: &mut Cursor<'_, 'a>) 
     Ok(directive)
 }
 
+/// What follows a comma, if there is one and something follows it.
+fn optional<'a>(cursor: &mut Cursor<'_, 'a>) -> Result<Option<Expression<'a>>, Diagnostic> {
+    let given = cursor.take_mark(",") && cursor.mark() != Some(",") && !cursor.at_end();
+    given.then(|| Expression::parse(cursor)).transpose()
+}
+
 /// One or more, separated by commas.
-fn list<'t, 'a, T>(
+pub(crate) fn list<'t, 'a, T>(
     cursor: &mut Cursor<'t, 'a>,
     one: impl Fn(&mut Cursor<'t, 'a>) -> Result<T, Diagnostic>,
 ) -> Result<Vec<T>, Diagnostic> {
@@ -143,7 +216,7 @@ fn list<'t, 'a, T>(
 }
 
 /// `.section NAME`, and the flags and type that other assemblers want; here the name says it all.
-fn section<'a>(cursor: &mut Cursor<'_, 'a>) -> Result<Directive<'a>, Diagnostic> {
+fn section(cursor: &mut Cursor<'_, '_>) -> Result<Space, Diagnostic> {
     let (name, span) = cursor.expect_symbol()?;
     let first = name.get(1..).and_then(|rest| rest.split('.').next()).unwrap_or_default();
     let known = |known: &str| known.get(1..) == Some(first) && name.starts_with('.');
@@ -161,7 +234,7 @@ fn section<'a>(cursor: &mut Cursor<'_, 'a>) -> Result<Directive<'a>, Diagnostic>
             cursor.expect_symbol()?;
         }
     }
-    space.map(Directive::Section).ok_or_else(|| Problem::UnknownSection(name.to_owned()).at(span))
+    space.ok_or_else(|| Problem::UnknownSection(name.to_owned()).at(span))
 }
 
 fn strings(cursor: &mut Cursor<'_, '_>, zero: bool) -> Result<Vec<u8>, Diagnostic> {
@@ -191,15 +264,18 @@ fn symbol_kind(cursor: &mut Cursor<'_, '_>) -> Result<SymbolKind, Diagnostic> {
     Ok(kind)
 }
 
-/// Options of other assemblers that ask for what is always so here.
+/// `.option`: whether calls and addresses may be short. Instructions are always 32 bits wide.
 fn option<'a>(cursor: &mut Cursor<'_, 'a>) -> Result<Directive<'a>, Diagnostic> {
     let span = cursor.span();
-    match cursor.name() {
-        Some("norelax" | "norvc") => {
-            cursor.advance();
-            Ok(Directive::Nothing)
-        }
-        Some(other) => Err(Problem::Option(other.to_owned()).at(span)),
-        None => Err(cursor.expected("`norelax` or `norvc`")),
-    }
+    let directive = match cursor.name() {
+        Some("norvc" | "nopic") => Directive::Nothing,
+        Some("relax") => Directive::Relax(true),
+        Some("norelax") => Directive::Relax(false),
+        Some("push") => Directive::KeepOptions { push: true },
+        Some("pop") => Directive::KeepOptions { push: false },
+        Some(other) => return Err(Problem::Option(other.to_owned()).at(span)),
+        None => return Err(cursor.expected("`relax`, `norelax`, `push`, `pop` or `norvc`")),
+    };
+    cursor.advance();
+    Ok(directive)
 }

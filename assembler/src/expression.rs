@@ -4,10 +4,13 @@
 //! its value is an address of: a label plus a number is an address, the difference of two labels of one memory is a
 //! number. Comparisons give 1 or 0. Nothing wraps: what does not fit into 64 bits is an error.
 //! `%hi(x)` and `%lo(x)` are the parts of a word for `lui` and the instruction after it; `%pcrel_hi(x)` and
-//! `%pcrel_lo(label)` the same for `auipc`, where `label` is the `auipc`'s.
+//! `%pcrel_lo(label)` the same for `auipc`, where `label` is the `auipc`'s. `fx(-0.5, 15)` is the code of a decimal number
+//! with that many fraction bits, rounded once to the nearest, ties to the even code.
 //!
 //! Not here: where symbols come from (see [`crate::symbol`]).
 
+use fenn_isa::decimal::{is_decimal, parse_decimal};
+use fenn_isa::fixed::Format;
 use fenn_isa::memory::Space;
 use fenn_isa::operand::{VReg, XReg};
 
@@ -43,6 +46,8 @@ pub(crate) enum ExpressionKind<'a> {
     /// `condition ? one : other`.
     Choice(Box<[Expression<'a>; 3]>),
     Half(Half, Box<Expression<'a>>),
+    /// `fx(number, bits)`: the code of a decimal number, as written, with so many fraction bits.
+    Fixed(Box<(String, Expression<'a>)>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,30 +101,37 @@ impl Half {
     }
 }
 
-/// The operators by precedence, the loosest first, as in C.
-const LEVELS: [&[(&str, Binary)]; 10] = [
-    &[("||", Binary::Either)],
-    &[("&&", Binary::Both)],
-    &[("|", Binary::Or)],
-    &[("^", Binary::Xor)],
-    &[("&", Binary::And)],
-    &[("==", Binary::Equal), ("!=", Binary::Unequal)],
-    &[("<", Binary::Less), (">", Binary::Greater), ("<=", Binary::LessEqual), (">=", Binary::GreaterEqual)],
-    &[("<<", Binary::ShiftLeft), (">>", Binary::ShiftRight)],
-    &[("+", Binary::Add), ("-", Binary::Subtract)],
-    &[("*", Binary::Multiply), ("/", Binary::Divide), ("%", Binary::Remainder)],
-];
-
+/// An operator and its precedence, the loosest 0, as in C.
 fn operator(mark: &str) -> Option<(usize, Binary)> {
-    LEVELS.iter().enumerate().find_map(|(level, operators)| {
-        operators.iter().find(|(written, _)| *written == mark).map(|(_, binary)| (level, *binary))
-    })
+    let found = match mark {
+        "||" => (0, Binary::Either),
+        "&&" => (1, Binary::Both),
+        "|" => (2, Binary::Or),
+        "^" => (3, Binary::Xor),
+        "&" => (4, Binary::And),
+        "==" => (5, Binary::Equal),
+        "!=" => (5, Binary::Unequal),
+        "<" => (6, Binary::Less),
+        ">" => (6, Binary::Greater),
+        "<=" => (6, Binary::LessEqual),
+        ">=" => (6, Binary::GreaterEqual),
+        "<<" => (7, Binary::ShiftLeft),
+        ">>" => (7, Binary::ShiftRight),
+        "+" => (8, Binary::Add),
+        "-" => (8, Binary::Subtract),
+        "*" => (9, Binary::Multiply),
+        "/" => (9, Binary::Divide),
+        "%" => (9, Binary::Remainder),
+        _ => return None,
+    };
+    Some(found)
 }
 
 impl<'a> Expression<'a> {
     fn new(kind: ExpressionKind<'a>, span: Span) -> Result<Self, Diagnostic> {
         let inner = match &kind {
             ExpressionKind::Unary(_, inner) | ExpressionKind::Half(_, inner) => inner.depth,
+            ExpressionKind::Fixed(inner) => inner.1.depth,
             ExpressionKind::Binary(_, inner) => inner.iter().map(|e| e.depth).max().unwrap_or(0),
             ExpressionKind::Choice(inner) => inner.iter().map(|e| e.depth).max().unwrap_or(0),
             _ => 0,
@@ -130,6 +142,13 @@ impl<'a> Expression<'a> {
     /// A number that stands for something at `span`.
     pub(crate) fn number(number: i64, span: Span) -> Self {
         Self { kind: ExpressionKind::Number(number), span, depth: 1 }
+    }
+
+    /// The address `bytes` before the current one.
+    pub(crate) fn before(bytes: i64, span: Span) -> Self {
+        let here = Self { kind: ExpressionKind::Here, span, depth: 1 };
+        let operands = Box::new([here, Self::number(bytes, span)]);
+        Self { kind: ExpressionKind::Binary(Binary::Subtract, operands), span, depth: 2 }
     }
 
     /// A part of this expression's value.
@@ -185,6 +204,19 @@ impl<'a> Expression<'a> {
         Self::new(ExpressionKind::Unary(unary, Box::new(inner)), span)
     }
 
+    /// `fx(number, bits)`, the cursor being at its name.
+    fn fixed(cursor: &mut Cursor<'_, 'a>, depth: u16) -> Result<Self, Diagnostic> {
+        let start = cursor.span();
+        cursor.advance();
+        cursor.advance();
+        let number = decimal(cursor)?;
+        cursor.expect_mark(",")?;
+        let bits = Self::choice(cursor, deeper(cursor, depth)?)?;
+        let span = start.to(cursor.span());
+        cursor.expect_mark(")")?;
+        Self::new(ExpressionKind::Fixed(Box::new((number, bits))), span)
+    }
+
     fn primary(cursor: &mut Cursor<'_, 'a>, depth: u16) -> Result<Self, Diagnostic> {
         let start = cursor.span();
         let wanted = "a number, a symbol or `(`";
@@ -192,6 +224,9 @@ impl<'a> Expression<'a> {
             Some(TokenKind::Number(number)) => ExpressionKind::Number(*number),
             Some(TokenKind::Local { number, forward }) => ExpressionKind::Local { number: *number, forward: *forward },
             Some(TokenKind::Name(".")) => ExpressionKind::Here,
+            Some(TokenKind::Name("fx")) if cursor.peek_at(1) == Some(&TokenKind::Mark("(")) => {
+                return Self::fixed(cursor, depth);
+            }
             Some(TokenKind::Name(name)) if is_register(name) => return Err(cursor.expected(wanted)),
             Some(TokenKind::Name(name)) => ExpressionKind::Symbol(name),
             Some(TokenKind::Mark("(")) => {
@@ -221,6 +256,28 @@ impl<'a> Expression<'a> {
 
 fn deeper(cursor: &Cursor<'_, '_>, depth: u16) -> Result<u16, Diagnostic> {
     if depth >= DEEPEST { Err(Problem::TooDeep.at(cursor.span())) } else { Ok(depth + 1) }
+}
+
+/// Reads a decimal number with an optional sign, and gives it as it is written.
+pub(crate) fn decimal(cursor: &mut Cursor<'_, '_>) -> Result<String, Diagnostic> {
+    let sign = if cursor.take_mark("-") { "-" } else { "" };
+    if sign.is_empty() {
+        cursor.take_mark("+");
+    }
+    let text = match cursor.peek() {
+        Some(TokenKind::Decimal(text)) => format!("{sign}{text}"),
+        // What begins with a point is a name to the lexer.
+        Some(TokenKind::Name(text)) if is_decimal(text) => format!("{sign}{text}"),
+        Some(TokenKind::Number(number)) => format!("{sign}{number}"),
+        _ => return Err(cursor.expected("a decimal number")),
+    };
+    cursor.advance();
+    Ok(text)
+}
+
+/// The code of the decimal `text` in `format`.
+pub(crate) fn code(text: &str, format: Format) -> Result<i64, Problem> {
+    parse_decimal(text, format).map(i64::from).map_err(|error| Problem::Decimal(error.to_string()))
 }
 
 /// Whether a name belongs to a register, scalar or vector.

@@ -50,7 +50,8 @@ pub struct Disk {
 
 impl Files for Disk {
     fn read(&self, path: &str, limit: u64) -> Result<Vec<u8>, String> {
-        let candidates = std::iter::once(PathBuf::from(path)).chain(self.folders.iter().map(|folder| folder.join(path)));
+        let candidates =
+            std::iter::once(PathBuf::from(path)).chain(self.folders.iter().map(|folder| folder.join(path)));
         let mut first = None;
         for candidate in candidates {
             match std::fs::File::open(candidate) {

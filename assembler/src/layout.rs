@@ -1,25 +1,28 @@
 //! Where everything lies: statements to items with places, and symbols with values.
 //!
 //! Contract: each memory is one section that grows from address 0 in the order of the sources; `.text`, `.data` and the
-//! others only say which. An item's size is known when it is reached, so a label's place is final when it is defined.
-//! Contents beyond the memory's size are reported once and left out.
+//! others only say which. An item's size is known when it is reached, so a label's place is final when it is defined:
+//! which branches must be long is decided before ([`Choices`]), and where that turns out to be wrong, all is laid out
+//! once more. Contents beyond the memory's size are reported once and left out.
 //!
 //! Not here: what the contents are (see [`crate::emit`]).
 
-use std::collections::BTreeMap;
+use std::collections::{HashMap, HashSet};
 
+use fenn_isa::code::Condition;
 use fenn_isa::image::SymbolKind;
-use fenn_isa::memory::{MachineConfig, Space};
+use fenn_isa::memory::{LANES, MachineConfig, Space, VECTOR_BYTES};
 use fenn_isa::operand::OperandKind;
 use fenn_isa::{Inst, Op};
 
+use crate::data::{self, Lanes};
 use crate::diagnostic::{Diagnostic, Problem};
 use crate::directive::Directive;
 use crate::expression::{Expression, ExpressionKind, Half, split_word};
 use crate::instruction::{Code, Instruction, Operand};
-use crate::parser::{Statement, StatementKind};
+use crate::parser::StatementKind;
 use crate::source::Span;
-use crate::symbol::{Place, Site, Symbols, unknown};
+use crate::symbol::{Key, Place, Site, Symbols, unknown};
 
 /// The largest alignment.
 const MOST_ALIGNMENT: i64 = 1 << 20;
@@ -36,8 +39,12 @@ pub(crate) struct Item<'a> {
 #[derive(Debug)]
 pub(crate) enum Content<'a> {
     Instruction(Instruction<'a>),
+    /// A branch that is too far away: the opposite branch around a jump.
+    LongBranch(Instruction<'a>),
+    /// Each number so many times.
     Numbers {
         width: u8,
+        times: u8,
         values: Vec<Expression<'a>>,
     },
     Bytes(Vec<u8>),
@@ -54,7 +61,8 @@ impl Content<'_> {
     fn bytes(&self) -> u64 {
         match self {
             Self::Instruction(_) => 4,
-            Self::Numbers { width, values } => u64::from(*width) * values.len() as u64,
+            Self::LongBranch(_) => 8,
+            Self::Numbers { width, times, values } => u64::from(*width) * u64::from(*times) * values.len() as u64,
             Self::Bytes(bytes) => bytes.len() as u64,
             Self::Zeros(count) => u64::from(*count),
             Self::Fill { count, width, .. } => u64::from(*count) * u64::from(*width),
@@ -72,12 +80,29 @@ pub(crate) struct Remarks<'a> {
     spans: Vec<Span>,
 }
 
+/// What must be known before anything is laid out, and is found out by doing so.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Choices {
+    /// The statements, by their order, whose branches are long.
+    pub(crate) long: HashSet<u32>,
+    /// The names that a source keeps to itself.
+    pub(crate) private: HashSet<(u32, String)>,
+}
+
 /// The result of laying out all sources.
 #[derive(Debug)]
 pub(crate) struct Layout<'a> {
     pub(crate) symbols: Symbols<'a>,
     pub(crate) items: Vec<Item<'a>>,
-    pub(crate) remarks: BTreeMap<&'a str, Remarks<'a>>,
+    pub(crate) remarks: HashMap<Key<'a>, Remarks<'a>>,
+    /// Those it was made with, and those that it asks for.
+    pub(crate) choices: Choices,
+    /// Whether calls and addresses have their shortest form.
+    pub(crate) relax: bool,
+    options: Vec<bool>,
+    sections: Vec<(Space, Space)>,
+    previous: Space,
+    scope: u32,
     config: MachineConfig,
     lengths: [u32; Space::ALL.len()],
     full: [bool; Space::ALL.len()],
@@ -86,11 +111,17 @@ pub(crate) struct Layout<'a> {
 }
 
 impl<'a> Layout<'a> {
-    pub(crate) fn new(config: MachineConfig) -> Self {
+    pub(crate) fn new(config: MachineConfig, choices: Choices) -> Self {
         Self {
-            symbols: Symbols::default(),
+            symbols: Symbols::new(choices.private.clone()),
             items: Vec::new(),
-            remarks: BTreeMap::new(),
+            remarks: HashMap::new(),
+            choices,
+            relax: true,
+            options: Vec::new(),
+            sections: Vec::new(),
+            previous: Space::Instruction,
+            scope: 0,
             config,
             lengths: [0; 5],
             full: [false; 5],
@@ -99,29 +130,32 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// Adds one source, which begins in `.text`.
-    pub(crate) fn add(&mut self, statements: Vec<Statement<'a>>, diagnostics: &mut Vec<Diagnostic>) {
-        self.space = Space::Instruction;
-        for Statement { kind, span } in statements {
-            self.order += 1;
-            diagnostics.extend(self.statement(kind, span).err());
-        }
+    /// Begins with source number `scope`, in `.text`.
+    pub(crate) fn begin(&mut self, scope: u32) {
+        (self.space, self.previous) = (Space::Instruction, Space::Instruction);
+        self.scope = scope;
+        self.relax = true;
+        self.options.clear();
+        self.sections.clear();
     }
 
     /// Reports what was said of symbols that do not exist.
     pub(crate) fn finish(&self, diagnostics: &mut Vec<Diagnostic>) {
-        for (name, remarks) in &self.remarks {
-            if !self.symbols.is_defined(name) {
-                diagnostics.extend(remarks.spans.iter().map(|span| unknown(name, *span)));
+        for (key, remarks) in &self.remarks {
+            if self.symbols.defined(*key).is_none() {
+                diagnostics.extend(remarks.spans.iter().map(|span| unknown(key.1, *span)));
             }
         }
     }
 
-    fn site(&self) -> Site {
-        Site { order: self.order, place: Place { space: self.space, offset: self.lengths[self.space as usize] } }
+    pub(crate) fn site(&self) -> Site {
+        let place = Place { space: self.space, offset: self.lengths[self.space as usize] };
+        Site { scope: self.scope, order: self.order, place }
     }
 
-    fn statement(&mut self, kind: StatementKind<'a>, span: Span) -> Result<(), Diagnostic> {
+    /// Adds one statement.
+    pub(crate) fn add(&mut self, kind: StatementKind<'a>, span: Span) -> Result<(), Diagnostic> {
+        self.order += 1;
         let site = self.site();
         match kind {
             StatementKind::Label(name) => self.symbols.define_label(name, site, span),
@@ -129,7 +163,13 @@ impl<'a> Layout<'a> {
                 self.symbols.define_local(number, site);
                 Ok(())
             }
-            StatementKind::Assign { name, value } => self.symbols.define_value(name, value, site, span),
+            StatementKind::Assign { name, value, once } => {
+                let first = self.symbols.defined(self.symbols.key(name, self.scope));
+                match first.filter(|_| once) {
+                    Some(first) => Err(Problem::Duplicate { name: name.to_owned(), first }.at(span)),
+                    None => self.symbols.define_value(name, value, site, span),
+                }
+            }
             StatementKind::Directive(directive) => self.directive(directive, span),
             StatementKind::Code(code) => self.code(code, span),
             StatementKind::Broken if self.space == Space::Instruction => self.place(Content::Zeros(4), span),
@@ -138,7 +178,7 @@ impl<'a> Layout<'a> {
     }
 
     /// Puts contents at the end of the current section.
-    fn place(&mut self, content: Content<'a>, span: Span) -> Result<(), Diagnostic> {
+    pub(crate) fn place(&mut self, content: Content<'a>, span: Span) -> Result<(), Diagnostic> {
         let site = self.site();
         let index = self.space as usize;
         let bytes = self.config.bytes(self.space);
@@ -166,58 +206,69 @@ impl<'a> Layout<'a> {
             // The instructions after this one are then in their places, and one message is enough.
             self.place(Content::Zeros(4 - offset % 4), span)?;
         }
-        let instructions = match code {
-            Code::Words(instructions) => instructions,
-            Code::LoadImmediate { rd, value } => self.load_immediate(rd, value)?,
-        };
-        for instruction in instructions {
-            self.note_pcrel(&instruction);
-            self.place(Content::Instruction(instruction), span)?;
+        match code {
+            Code::One(instruction) => self.instruction(instruction, span)?,
+            Code::Words(instructions) => self.instructions(instructions, span)?,
+            Code::LoadImmediate { rd, value } => {
+                let instructions = self.load_immediate(rd, value)?;
+                self.instructions(instructions, span)?;
+            }
         }
         if misaligned { Err(Problem::MisalignedInstruction(offset).at(span)) } else { Ok(()) }
     }
 
-    fn note_pcrel(&mut self, instruction: &Instruction<'a>) {
-        let site = self.site();
-        for operand in &instruction.operands {
-            if let Operand::Computed(Expression { kind: ExpressionKind::Half(Half::PcrelHigh, target), .. }) = operand {
-                self.symbols.note_pcrel((**target).clone(), site);
+    fn instructions(&mut self, instructions: Vec<Instruction<'a>>, span: Span) -> Result<(), Diagnostic> {
+        instructions.into_iter().try_for_each(|instruction| self.instruction(instruction, span))
+    }
+
+    fn instruction(&mut self, instruction: Instruction<'a>, span: Span) -> Result<(), Diagnostic> {
+        for (_, operand) in &instruction.open {
+            if let ExpressionKind::Half(Half::PcrelHigh, target) = &operand.kind {
+                let (target, site) = ((**target).clone(), self.site());
+                self.symbols.note_pcrel(target, site);
             }
         }
+        let long = !self.choices.long.is_empty() && self.choices.long.contains(&self.order);
+        if long && Condition::of(instruction.op).is_some() {
+            return self.place(Content::LongBranch(instruction), span);
+        }
+        self.place(Content::Instruction(instruction), span)
     }
 
     /// One instruction where the value is known here and fits, else two.
-    fn load_immediate(&self, rd: Operand<'a>, value: Expression<'a>) -> Result<Vec<Instruction<'a>>, Diagnostic> {
-        let zero = Operand::Fixed(0);
+    fn load_immediate(&self, rd: i64, value: Expression<'a>) -> Result<Vec<Instruction<'a>>, Diagnostic> {
         let span = value.span;
+        let fixed = Operand::Fixed;
         let number = |number: i64| Operand::Computed(Expression::number(number, span));
         let known = match self.symbols.evaluate(&value, self.site()) {
             Ok(known) => known.number,
             Err(Diagnostic { problem: Problem::UnknownSymbol { .. } | Problem::UnknownLocal { .. }, .. }) => {
                 let (high, low) = (value.clone().half(Half::High), value.half(Half::Low));
-                let add = vec![rd.clone(), rd.clone(), Operand::Computed(low)];
-                let lui = Instruction { op: Op::Lui, operands: vec![rd, Operand::Computed(high)] };
-                return Ok(vec![lui, Instruction { op: Op::Addi, operands: add }]);
+                let lui = Instruction::with(Op::Lui, [fixed(rd), Operand::Computed(high)]);
+                return Ok(vec![lui, Instruction::with(Op::Addi, [fixed(rd), fixed(rd), Operand::Computed(low)])]);
             }
             Err(diagnostic) => return Err(diagnostic),
         };
         let (high, low) = split_word(known).map_err(|problem| problem.at(span))?;
         let mut instructions = Vec::new();
         if high != 0 {
-            instructions.push(Instruction { op: Op::Lui, operands: vec![rd.clone(), number(high)] });
+            instructions.push(Instruction::with(Op::Lui, [fixed(rd), number(high)]));
         }
         if low != 0 || high == 0 {
-            let source = if high == 0 { zero } else { rd.clone() };
-            instructions.push(Instruction { op: Op::Addi, operands: vec![rd, source, number(low)] });
+            let source = if high == 0 { 0 } else { rd };
+            instructions.push(Instruction::with(Op::Addi, [fixed(rd), fixed(source), number(low)]));
         }
         Ok(instructions)
     }
 
     fn directive(&mut self, directive: Directive<'a>, span: Span) -> Result<(), Diagnostic> {
         match directive {
-            Directive::Section(space) => self.space = space,
+            Directive::Section(space) => self.section(space),
             Directive::Visibility { symbols, global } => {
                 for (name, span) in symbols {
+                    if !global {
+                        self.choices.private.insert((self.scope, name.to_owned()));
+                    }
                     self.remark(name, span).global = Some(global);
                 }
             }
@@ -226,31 +277,55 @@ impl<'a> Layout<'a> {
                 let site = self.site();
                 self.remark(name, span).size = Some((bytes, site));
             }
-            Directive::Data { width, values } => return self.place(Content::Numbers { width, values }, span),
-            Directive::Text(bytes) => return self.place(Content::Bytes(bytes), span),
-            Directive::Fill { count, value, width } => {
-                let count = self.known(&count, "the number of bytes", 0, i64::from(u32::MAX))? as u32;
-                let content = match value {
-                    Some(value) => Content::Fill { count, width, value },
-                    None => Content::Zeros(count),
-                };
-                return self.place(content, span);
+            Directive::Data { width, values } => {
+                return self.place(Content::Numbers { width, times: 1, values }, span);
             }
-            Directive::Align { bytes, power } => return self.align(&bytes, power, span),
+            Directive::Text(bytes) => return self.place(Content::Bytes(bytes), span),
+            Directive::Fill { count, value, width } => return self.fill(&count, value, width.as_ref(), span),
+            Directive::Align { bytes, power, fill, most } => {
+                return self.align(&bytes, power, fill, most.as_ref(), span);
+            }
+            Directive::Lanes(lanes) => return self.lanes(lanes, span),
+            Directive::Push(space) => {
+                self.sections.push((self.space, self.previous));
+                self.section(space.unwrap_or(self.space));
+            }
+            Directive::Pop => {
+                let kept = self.sections.pop();
+                let unopened = Problem::Unopened { name: ".popsection", opening: ".pushsection" };
+                (self.space, self.previous) = kept.ok_or_else(|| unopened.at(span))?;
+            }
+            Directive::Previous => self.section(self.previous),
+            Directive::Relax(relax) => self.relax = relax,
+            Directive::KeepOptions { push: true } => self.options.push(self.relax),
+            Directive::KeepOptions { push: false } => {
+                let unopened = Problem::Unopened { name: ".option pop", opening: ".option push" };
+                self.relax = self.options.pop().ok_or_else(|| unopened.at(span))?;
+            }
             Directive::Org(address) => return self.org(&address, span),
             Directive::Nothing => {}
         }
         Ok(())
     }
 
+    fn section(&mut self, space: Space) {
+        self.previous = std::mem::replace(&mut self.space, space);
+    }
+
     fn remark(&mut self, name: &'a str, span: Span) -> &mut Remarks<'a> {
-        let remarks = self.remarks.entry(name).or_default();
+        let remarks = self.remarks.entry(self.symbols.key(name, self.scope)).or_default();
         remarks.spans.push(span);
         remarks
     }
 
     /// A value that decides where things are, and must therefore be known already.
-    fn known(&self, expression: &Expression<'a>, what: &str, first: i64, last: i64) -> Result<i64, Diagnostic> {
+    pub(crate) fn known(
+        &self,
+        expression: &Expression<'a>,
+        what: &str,
+        first: i64,
+        last: i64,
+    ) -> Result<i64, Diagnostic> {
         let value = self.symbols.evaluate(expression, self.site()).map_err(|diagnostic| match diagnostic.problem {
             Problem::UnknownSymbol { name, .. } => Diagnostic { problem: Problem::NotYetKnown(name), ..diagnostic },
             _ => diagnostic,
@@ -262,7 +337,38 @@ impl<'a> Layout<'a> {
         Err(problem.at(expression.span))
     }
 
-    fn align(&mut self, bytes: &Expression<'a>, power: bool, span: Span) -> Result<(), Diagnostic> {
+    fn fill(
+        &mut self,
+        count: &Expression<'a>,
+        value: Option<Expression<'a>>,
+        width: Option<&Expression<'a>>,
+        span: Span,
+    ) -> Result<(), Diagnostic> {
+        let width = match width {
+            Some(width) => self.known(width, "the width", 1, 8)? as u8,
+            None => 1,
+        };
+        let what = if width == 1 { "the number of bytes" } else { "the number of values" };
+        let count = self.known(count, what, 0, i64::from(u32::MAX))? as u32;
+        match value {
+            Some(value) => self.place(Content::Fill { count, width, value }, span),
+            None => self.zeros(u64::from(count) * u64::from(width), span),
+        }
+    }
+
+    /// So many zeros; more than any memory holds become too many.
+    fn zeros(&mut self, count: u64, span: Span) -> Result<(), Diagnostic> {
+        self.place(Content::Zeros(u32::try_from(count).unwrap_or(u32::MAX)), span)
+    }
+
+    fn align(
+        &mut self,
+        bytes: &Expression<'a>,
+        power: bool,
+        fill: Option<Expression<'a>>,
+        most: Option<&Expression<'a>>,
+        span: Span,
+    ) -> Result<(), Diagnostic> {
         let given = if power {
             1 << self.known(bytes, "the alignment's power of two", 0, 20)?
         } else {
@@ -272,6 +378,14 @@ impl<'a> Layout<'a> {
         let alignment = alignment.ok_or_else(|| Problem::Alignment(given).at(bytes.span))?;
         let offset = self.site().place.offset;
         let gap = offset.next_multiple_of(alignment) - offset;
+        if let Some(most) = most
+            && i64::from(gap) > self.known(most, "the most bytes", 0, i64::from(u32::MAX))?
+        {
+            return Ok(());
+        }
+        if let Some(value) = fill {
+            return self.place(Content::Fill { count: gap, width: 1, value }, span);
+        }
         // Execution may run through a gap between instructions.
         if self.space == Space::Instruction && gap.is_multiple_of(4) && gap > 0 {
             let nop = i64::from(Inst::decode(0x13).map_or(0x13, Inst::encode));
@@ -281,11 +395,30 @@ impl<'a> Layout<'a> {
         self.place(Content::Zeros(gap), span)
     }
 
+    fn lanes(&mut self, lanes: Lanes<'a>, span: Span) -> Result<(), Diagnostic> {
+        let offset = self.site().place.offset;
+        let (times, values) = match lanes {
+            Lanes::Halfwords(values) => return self.place(Content::Numbers { width: 2, times: 1, values }, span),
+            _ if !offset.is_multiple_of(VECTOR_BYTES) => return Err(Problem::NoVector(offset).at(span)),
+            Lanes::Rows(values) => (LANES as u8, values),
+            Lanes::Each(values) => (1, values),
+            Lanes::Columns { rows, values } => {
+                let rows = self.known(&rows, "the number of rows", 1, i64::from(u32::MAX))? as usize;
+                (1, data::transpose(rows, values).map_err(|problem| problem.at(span))?)
+            }
+            Lanes::Seed(number) => {
+                let number = self.known(&number, "the seed", 0, i64::MAX)?;
+                return self.place(Content::Bytes(data::seed(number as u64)), span);
+            }
+        };
+        self.place(Content::Numbers { width: 2, times, values }, span)
+    }
+
     fn org(&mut self, address: &Expression<'a>, span: Span) -> Result<(), Diagnostic> {
         let to = self.known(address, "the address", 0, i64::from(u32::MAX))?;
         let Place { space, offset: from } = self.site().place;
         // In lane-local memory addresses count a lane's bytes, and the section has 32 of each.
-        let scale = if space == Space::LaneLocal { fenn_isa::memory::LANES as i64 } else { 1 };
+        let scale = if space == Space::LaneLocal { LANES as i64 } else { 1 };
         let offset = to * scale;
         if offset < i64::from(from) {
             return Err(Problem::OrgBack { from, to }.at(span));
@@ -297,6 +430,9 @@ impl<'a> Layout<'a> {
 
 /// Which numbers fit into so many bytes, written signed or unsigned.
 pub(crate) fn data_range(width: u8) -> (i64, i64) {
+    if width >= 8 {
+        return (i64::MIN, i64::MAX);
+    }
     let bits = 8 * u32::from(width);
     (-(1 << (bits - 1)), (1 << bits) - 1)
 }

@@ -1,7 +1,7 @@
 //! Bytes to tokens, each with its span.
 //!
 //! Contract: every byte belongs to a token, to blanks or to a comment, and every token has its span. The lexer never
-//! fails: what begins no token becomes a diagnostic and is left out. Each source ends with [`TokenKind::End`].
+//! fails: what begins no token becomes a diagnostic and is left out. Each statement ends with [`TokenKind::End`].
 //!
 //! Not here: what names mean; `%hi` is an operator and a name.
 
@@ -24,6 +24,8 @@ pub(crate) enum TokenKind<'a> {
     Number(i64),
     /// A numeric label: `1f` the next, `1b` the last.
     Local { number: u32, forward: bool },
+    /// A number with a fraction or an exponent, as written.
+    Decimal(&'a str),
     /// A string's bytes.
     Text(Vec<u8>),
     /// An operator or other mark.
@@ -32,25 +34,69 @@ pub(crate) enum TokenKind<'a> {
     End,
 }
 
-/// Longer marks first, so that `<<` is not two `<`.
-const MARKS: [&str; 30] = [
-    "<<", ">>", "<=", ">=", "==", "!=", "&&", "||", "<", ">", "=", "!", "&", "|", "^", "~", "+", "-", "*", "/", "%",
-    "(", ")", ",", ":", "?", "@", "[", "]", "\\",
-];
+/// The mark that `rest` begins with; longer ones first, so that `<<` is not two `<`.
+fn mark(rest: &[u8]) -> Option<&'static str> {
+    let pair = |second: u8| rest.get(1) == Some(&second);
+    let mark = match rest.first()? {
+        b'<' if pair(b'<') => "<<",
+        b'<' if pair(b'=') => "<=",
+        b'<' => "<",
+        b'>' if pair(b'>') => ">>",
+        b'>' if pair(b'=') => ">=",
+        b'>' => ">",
+        b'=' if pair(b'=') => "==",
+        b'=' => "=",
+        b'!' if pair(b'=') => "!=",
+        b'!' => "!",
+        b'&' if pair(b'&') => "&&",
+        b'&' => "&",
+        b'|' if pair(b'|') => "||",
+        b'|' => "|",
+        b'^' => "^",
+        b'~' => "~",
+        b'+' => "+",
+        b'-' => "-",
+        b'*' => "*",
+        b'/' => "/",
+        b'%' => "%",
+        b'(' => "(",
+        b')' => ")",
+        b',' => ",",
+        b':' => ":",
+        b'?' => "?",
+        b'@' => "@",
+        b'[' => "[",
+        b']' => "]",
+        b'\\' => "\\",
+        _ => return None,
+    };
+    Some(mark)
+}
 
-/// The tokens of source number `source`.
-pub(crate) fn lex<'a>(source: u32, text: &'a str, diagnostics: &mut Vec<Diagnostic>) -> Vec<Token<'a>> {
-    let mut lexer = Lexer { source, text, at: 0, diagnostics };
-    let mut tokens = Vec::new();
+/// Reads the statement of source number `source` that begins at byte `at` into `tokens`, with its end, and gives the
+/// byte behind it.
+pub(crate) fn statement<'a>(
+    source: u32,
+    text: &'a str,
+    at: usize,
+    tokens: &mut Vec<Token<'a>>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> usize {
+    let mut lexer = Lexer { source, text, at, diagnostics };
+    tokens.clear();
     loop {
         lexer.skip_blanks();
         let start = lexer.at;
         if start >= text.len() {
             tokens.push(Token { kind: TokenKind::End, span: lexer.span(start) });
-            return tokens;
+            return start;
         }
         if let Some(kind) = lexer.token() {
+            let end = kind == TokenKind::End;
             tokens.push(Token { kind, span: lexer.span(start) });
+            if end {
+                return lexer.at;
+            }
         }
     }
 }
@@ -62,22 +108,35 @@ struct Lexer<'a, 'd> {
     diagnostics: &'d mut Vec<Diagnostic>,
 }
 
-fn begins_name(c: char) -> bool {
-    c.is_ascii_alphabetic() || matches!(c, '_' | '.' | '$')
+fn begins_name(b: u8) -> bool {
+    b.is_ascii_alphabetic() || matches!(b, b'_' | b'.' | b'$')
 }
 
-fn continues_name(c: char) -> bool {
-    begins_name(c) || c.is_ascii_digit()
+fn continues_name(b: u8) -> bool {
+    begins_name(b) || b.is_ascii_digit()
+}
+
+/// How many of the first bytes of `text` make a name.
+pub(crate) fn name_length(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    if !bytes.first().copied().is_some_and(begins_name) {
+        return 0;
+    }
+    bytes.iter().position(|b| !continues_name(*b)).unwrap_or(bytes.len())
 }
 
 /// Whether the lexer takes `text` for one name.
 pub(crate) fn is_name(text: &str) -> bool {
-    text.starts_with(begins_name) && text.chars().all(continues_name) && text != "."
+    !text.is_empty() && name_length(text) == text.len() && text != "."
 }
 
 impl<'a> Lexer<'a, '_> {
     fn rest(&self) -> &'a str {
         &self.text[self.at..]
+    }
+
+    fn byte(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
     }
 
     fn span(&self, start: usize) -> Span {
@@ -89,10 +148,10 @@ impl<'a> Lexer<'a, '_> {
         self.diagnostics.push(diagnostic);
     }
 
-    /// Takes as many characters as `wanted` holds for.
-    fn take(&mut self, wanted: impl Fn(char) -> bool) -> &'a str {
+    /// Takes as many bytes as `wanted` holds for, which is for none or all of a character.
+    fn take(&mut self, wanted: impl Fn(u8) -> bool) -> &'a str {
         let rest = self.rest();
-        let length = rest.find(|c| !wanted(c)).unwrap_or(rest.len());
+        let length = rest.bytes().position(|b| !wanted(b)).unwrap_or(rest.len());
         self.at += length;
         &rest[..length]
     }
@@ -100,22 +159,32 @@ impl<'a> Lexer<'a, '_> {
     /// Blanks and comments; a new line is a token.
     fn skip_blanks(&mut self) {
         loop {
-            self.take(|c| c.is_whitespace() && c != '\n');
+            self.take(|b| matches!(b, b' ' | b'\t' | b'\r' | 0x0b | 0x0c));
             let rest = self.rest();
-            if rest.starts_with('#') || rest.starts_with("//") {
-                self.take(|c| c != '\n');
-            } else if let Some(comment) = rest.strip_prefix("/*") {
-                let start = self.at;
-                match comment.find("*/") {
-                    Some(end) => self.at += 2 + end + 2,
-                    None => {
-                        self.at += 2;
-                        self.report(Problem::OpenComment, start);
-                        self.at = self.text.len();
+            let bytes = rest.as_bytes();
+            match bytes.first() {
+                Some(b'#') => {
+                    self.take(|b| b != b'\n');
+                }
+                Some(b'/') if bytes.get(1) == Some(&b'/') => {
+                    self.take(|b| b != b'\n');
+                }
+                Some(b'/') if bytes.get(1) == Some(&b'*') => {
+                    let start = self.at;
+                    match rest[2..].find("*/") {
+                        Some(end) => self.at += 2 + end + 2,
+                        None => {
+                            self.at += 2;
+                            self.report(Problem::OpenComment, start);
+                            self.at = self.text.len();
+                        }
                     }
                 }
-            } else {
-                return;
+                Some(128..) => match rest.chars().next().filter(|c| c.is_whitespace()) {
+                    Some(c) => self.at += c.len_utf8(),
+                    None => return,
+                },
+                _ => return,
             }
         }
     }
@@ -123,9 +192,8 @@ impl<'a> Lexer<'a, '_> {
     /// The next token; at least one character of the text is taken.
     fn token(&mut self) -> Option<TokenKind<'a>> {
         let start = self.at;
-        let rest = self.rest();
-        let first = rest.chars().next()?;
-        if first == '\n' || first == ';' {
+        let first = self.byte()?;
+        if first == b'\n' || first == b';' {
             self.at += 1;
             return Some(TokenKind::End);
         }
@@ -135,24 +203,36 @@ impl<'a> Lexer<'a, '_> {
         if first.is_ascii_digit() {
             return self.number();
         }
-        if first == '"' {
+        if first == b'"' {
             return self.string().map(TokenKind::Text);
         }
-        if first == '\'' {
+        if first == b'\'' {
             return self.character();
         }
-        if let Some(mark) = MARKS.iter().find(|mark| rest.starts_with(**mark)) {
+        if let Some(mark) = mark(&self.text.as_bytes()[start..]) {
             self.at += mark.len();
             return Some(TokenKind::Mark(mark));
         }
-        self.at += first.len_utf8();
-        self.report(Problem::Character(first), start);
+        let character = self.rest().chars().next()?;
+        self.at += character.len_utf8();
+        self.report(Problem::Character(character), start);
         None
     }
 
     fn number(&mut self) -> Option<TokenKind<'a>> {
         let start = self.at;
-        let text = self.take(|c| c.is_ascii_alphanumeric() || c == '_');
+        let digits = self.take(|b| b.is_ascii_digit());
+        if let Some(length) = fraction(self.rest()) {
+            self.at += length;
+            return Some(TokenKind::Decimal(&self.text[start..self.at]));
+        }
+        if !self.byte().is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_')
+            && (digits.len() == 1 || digits.len() < 19 && !digits.starts_with('0'))
+        {
+            return Some(TokenKind::Number(digits.bytes().fold(0, |number, b| 10 * number + i64::from(b - b'0'))));
+        }
+        self.at = start;
+        let text = self.take(|b| b.is_ascii_alphanumeric() || b == b'_');
         let decimal = text.trim_end_matches(['b', 'f']);
         if decimal.len() + 1 == text.len()
             && decimal.bytes().all(|b| b.is_ascii_digit())
@@ -225,7 +305,14 @@ impl<'a> Lexer<'a, '_> {
             Some('n') => Some(b'\n'),
             Some('t') => Some(b'\t'),
             Some('r') => Some(b'\r'),
-            Some('0') => Some(0),
+            Some('b') => Some(8),
+            Some('f') => Some(12),
+            Some('0'..='7') => {
+                // Up to three octal digits, of which the first is taken.
+                let digits = self.text[start + 1..].bytes().take(3).take_while(|b| matches!(b, b'0'..=b'7')).count();
+                self.at = start + 1 + digits;
+                u8::from_str_radix(&self.text[start + 1..self.at], 8).ok()
+            }
             Some(c @ ('\\' | '"' | '\'')) => Some(c as u8),
             Some('x') => {
                 let digits = self.rest().get(..2).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
@@ -240,6 +327,26 @@ impl<'a> Lexer<'a, '_> {
         }
         byte
     }
+}
+
+/// How much of `rest`, which is behind digits, is a fraction, an exponent or both: `.5`, `e-3`, `.5e3`.
+fn fraction(rest: &str) -> Option<usize> {
+    let bytes = rest.as_bytes();
+    let digits = |from: usize| bytes[from..].iter().take_while(|b| b.is_ascii_digit()).count();
+    let mut length = 0;
+    if bytes.first() == Some(&b'.') {
+        let count = digits(1);
+        if count == 0 {
+            return None;
+        }
+        length = 1 + count;
+    }
+    if matches!(bytes.get(length), Some(b'e' | b'E')) {
+        let sign = usize::from(matches!(bytes.get(length + 1), Some(b'+' | b'-')));
+        let count = digits((length + 1 + sign).min(bytes.len()));
+        length += if count > 0 { 1 + sign + count } else { 0 };
+    }
+    (length > 0).then_some(length)
 }
 
 fn parse_number(text: &str) -> Result<i64, &'static str> {
@@ -264,8 +371,16 @@ mod tests {
     use super::*;
 
     fn kinds(text: &str) -> (Vec<TokenKind<'_>>, Vec<Problem>) {
-        let mut diagnostics = Vec::new();
-        let tokens = lex(0, text, &mut diagnostics);
+        let (mut diagnostics, mut all, mut at) = (Vec::new(), Vec::new(), 0);
+        loop {
+            let mut tokens = Vec::new();
+            at = statement(0, text, at, &mut tokens, &mut diagnostics);
+            all.extend(tokens);
+            if at >= text.len() {
+                break;
+            }
+        }
+        let tokens: Vec<Token<'_>> = all;
         (tokens.into_iter().map(|token| token.kind).collect(), diagnostics.into_iter().map(|d| d.problem).collect())
     }
 
@@ -291,7 +406,6 @@ mod tests {
             Number(10),
             Text(b"xA\"".to_vec()),
             Mark("<<"),
-            End,
             End,
             End,
             End,

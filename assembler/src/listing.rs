@@ -8,7 +8,7 @@
 use fenn_isa::image::{Image, SymbolKind};
 use fenn_isa::memory::Space;
 
-use crate::source::{Source, Span, position};
+use crate::source::{Origin, Source, Span, position};
 
 /// Bytes in one line.
 const PER_LINE: usize = 8;
@@ -55,7 +55,8 @@ impl Line {
 pub fn listing(sources: &[Source], lines: &[Line], image: &Image) -> String {
     let mut text = String::new();
     let mut lines = lines.iter().peekable();
-    for (index, source) in sources.iter().enumerate() {
+    let written = |source: &Source| !matches!(source.origin, Origin::Expansion { .. });
+    for (index, source) in sources.iter().enumerate().filter(|(_, source)| written(source)) {
         text += &format!("{}\n", source.name);
         let mut start = 0;
         for (number, line) in source.text.split_inclusive('\n').enumerate() {

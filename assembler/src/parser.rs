@@ -1,9 +1,9 @@
 //! Tokens to statements.
 //!
-//! Contract: it never fails. A statement that breaks the grammar becomes one diagnostic and [`StatementKind::Broken`];
-//! the next statement is read as if nothing had happened. Every statement has its span.
+//! Contract: a statement that breaks the grammar becomes one diagnostic; the next is read as if nothing had happened.
+//! Every statement has its span.
 //!
-//! Not here: what symbols mean, and where anything lies.
+//! Not here: conditions, macros and files (see [`crate::expand`]), what symbols mean, and where anything lies.
 
 use crate::diagnostic::{Diagnostic, Problem};
 use crate::directive::{self, Directive};
@@ -26,10 +26,11 @@ pub(crate) enum StatementKind<'a> {
     Label(&'a str),
     /// `1:`
     Local(u32),
-    /// `name = expression`, also `.set name, expression`.
+    /// `name = expression`, also `.set name, expression`; `.equiv` where there must be no other definition.
     Assign {
         name: &'a str,
         value: Expression<'a>,
+        once: bool,
     },
     Directive(Directive<'a>),
     Code(Code<'a>),
@@ -64,6 +65,11 @@ impl<'t, 'a> Cursor<'t, 'a> {
     /// Where the next token is, or the end of the statement.
     pub(crate) fn span(&self) -> Span {
         self.tokens.get(self.at).map_or(self.end, |token| token.span)
+    }
+
+    /// Where the token before the next one is.
+    pub(crate) fn before(&self) -> Span {
+        self.at.checked_sub(1).and_then(|at| self.tokens.get(at)).map_or(self.end, |token| token.span)
     }
 
     pub(crate) fn advance(&mut self) {
@@ -111,6 +117,7 @@ impl<'t, 'a> Cursor<'t, 'a> {
             Some(TokenKind::Name(name)) => format!("`{name}`"),
             Some(TokenKind::Number(number)) => format!("`{number}`"),
             Some(TokenKind::Local { number, forward }) => format!("`{number}{}`", if *forward { 'f' } else { 'b' }),
+            Some(TokenKind::Decimal(text)) => format!("`{text}`"),
             Some(TokenKind::Text(_)) => "a string".to_owned(),
             Some(TokenKind::Mark(mark)) => format!("`{mark}`"),
             Some(TokenKind::End) => "the end of the statement".to_owned(),
@@ -133,95 +140,65 @@ impl<'t, 'a> Cursor<'t, 'a> {
         commas
     }
 
-    /// Whether any token is left.
+    /// The tokens from here on.
+    pub(crate) fn rest(&self) -> &'t [Token<'a>] {
+        self.tokens.get(self.at..).unwrap_or_default()
+    }
+
+    /// Passes over all that is left.
+    pub(crate) fn finish(&mut self) {
+        self.at = self.tokens.len();
+    }
+
+    /// Whether no token is left.
     pub(crate) fn at_end(&self) -> bool {
         self.at >= self.tokens.len()
     }
 }
 
-/// The statements of one source.
-pub(crate) fn parse<'a>(tokens: &[Token<'a>], diagnostics: &mut Vec<Diagnostic>) -> Vec<Statement<'a>> {
-    let mut statements = Vec::new();
-    let mut rest = tokens;
-    while let Some(length) = rest.iter().position(|token| token.kind == TokenKind::End) {
-        let end = rest[length].span;
-        let end = Span { end: end.start, ..end };
-        statement(&rest[..length], end, &mut statements, diagnostics);
-        rest = &rest[length + 1..];
+/// Takes the label that the cursor is at, if it is at one.
+pub(crate) fn label<'a>(cursor: &mut Cursor<'_, 'a>) -> Option<Statement<'a>> {
+    if cursor.peek_at(1) != Some(&TokenKind::Mark(":")) {
+        return None;
     }
-    statements
-}
-
-fn statement<'a>(
-    tokens: &[Token<'a>],
-    end: Span,
-    statements: &mut Vec<Statement<'a>>,
-    diagnostics: &mut Vec<Diagnostic>,
-) {
-    let mut cursor = Cursor::new(tokens, end);
-    labels(&mut cursor, statements);
-    if cursor.at_end() {
-        return;
-    }
-    let start = cursor.span();
-    let (kind, problem) = match body(&mut cursor) {
-        Ok(kind) => (Some(kind), None),
-        Err(problem) => {
-            let instruction = matches!(tokens.get(cursor_name(tokens)), Some(Token { kind: TokenKind::Name(name), .. })
-                if !name.starts_with('.'));
-            (instruction.then_some(StatementKind::Broken), Some(problem))
-        }
+    let span = cursor.span();
+    let kind = match cursor.peek()? {
+        TokenKind::Name(name) if *name != "." => StatementKind::Label(name),
+        TokenKind::Number(number) => StatementKind::Local(u32::try_from(*number).ok()?),
+        _ => return None,
     };
-    diagnostics.extend(problem);
-    let last = tokens.last().map_or(end, |token| token.span);
-    statements.extend(kind.map(|kind| Statement { kind, span: start.to(last) }));
+    cursor.advance();
+    cursor.advance();
+    Some(Statement { kind, span })
 }
 
-/// Where the statement's mnemonic or directive is: behind its labels.
-fn cursor_name(tokens: &[Token<'_>]) -> usize {
-    let labels = tokens.chunks_exact(2).take_while(|pair| pair[1].kind == TokenKind::Mark(":")).count();
-    2 * labels
-}
-
-fn labels<'a>(cursor: &mut Cursor<'_, 'a>, statements: &mut Vec<Statement<'a>>) {
-    while cursor.peek_at(1) == Some(&TokenKind::Mark(":")) {
-        let span = cursor.span();
-        let kind = match cursor.peek() {
-            Some(TokenKind::Name(name)) if *name != "." => StatementKind::Label(name),
-            Some(TokenKind::Number(number)) => match u32::try_from(*number) {
-                Ok(number) => StatementKind::Local(number),
-                Err(_) => return,
-            },
-            _ => return,
-        };
-        cursor.advance();
-        cursor.advance();
-        statements.push(Statement { kind, span });
-    }
-}
-
-fn body<'a>(cursor: &mut Cursor<'_, 'a>) -> Result<StatementKind<'a>, Diagnostic> {
+/// Reads what follows the labels. Without `relax`, calls and addresses have their longest form.
+///
+/// # Errors
+/// The first place where it departs from the grammar.
+pub(crate) fn body<'a>(cursor: &mut Cursor<'_, 'a>, relax: bool) -> Result<StatementKind<'a>, Diagnostic> {
     let span = cursor.span();
     let name = cursor.name().ok_or_else(|| cursor.expected("a label, an instruction or a directive"))?;
     if cursor.peek_at(1) == Some(&TokenKind::Mark("=")) && name != "." {
         cursor.advance();
         cursor.advance();
-        return assignment(name, cursor);
+        return assignment(name, cursor, false);
     }
     cursor.advance();
     if !name.starts_with('.') {
-        return instruction::parse(name, span, cursor).map(StatementKind::Code);
+        return instruction::parse(name, span, cursor, relax).map(StatementKind::Code);
     }
-    if matches!(name, ".equ" | ".set") {
+    if matches!(name, ".equ" | ".set" | ".equiv") {
+        let once = name == ".equiv";
         let (name, _) = cursor.expect_symbol()?;
         cursor.expect_mark(",")?;
-        return assignment(name, cursor);
+        return assignment(name, cursor, once);
     }
     directive::parse(name, span, cursor).map(StatementKind::Directive)
 }
 
-fn assignment<'a>(name: &'a str, cursor: &mut Cursor<'_, 'a>) -> Result<StatementKind<'a>, Diagnostic> {
+fn assignment<'a>(name: &'a str, cursor: &mut Cursor<'_, 'a>, once: bool) -> Result<StatementKind<'a>, Diagnostic> {
     let value = Expression::parse(cursor)?;
     cursor.expect_end()?;
-    Ok(StatementKind::Assign { name, value })
+    Ok(StatementKind::Assign { name, value, once })
 }

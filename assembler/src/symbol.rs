@@ -1,6 +1,7 @@
 //! Symbols, and what expressions are worth.
 //!
-//! Contract: a label has one definition and means the same everywhere. A symbol given a value with `.equ`, `.set` or `=`
+//! Contract: all sources share one namespace, but for the names that a source keeps to itself: those it declares `.local`
+//! and those that begin with `.L`; numeric labels too. A label has one definition and means the same everywhere. A symbol given a value with `.equ`, `.set` or `=`
 //! may be given another later: a use means the last definition before it, or the first after it if there is none.
 //! A label's value is the address that the program sees: in `.lane` that is the byte address in each lane, one 32nd of
 //! the place in the section, and exists at the beginning of a row of 64 bytes only.
@@ -8,13 +9,14 @@
 //! Invariant: once an expression has a value, no later definition changes it; values of symbols are therefore kept.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet};
 
+use fenn_isa::fixed::Format;
 use fenn_isa::memory::{LANES, Space, VECTOR_BYTES};
 
-use crate::diagnostic::{Diagnostic, Problem, similar};
+use crate::diagnostic::{Diagnostic, Problem};
 use crate::expression::{
-    Binary, Expression, ExpressionKind, Half, Value, apply_binary, apply_unary, is_register, split_word,
+    Binary, Expression, ExpressionKind, Half, Value, apply_binary, apply_unary, code, is_register, split_word,
 };
 use crate::source::Span;
 
@@ -42,6 +44,8 @@ impl Place {
 /// Where a statement is, in the order of the sources and in memory.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Site {
+    /// Which of the given sources it belongs to, with all that this one includes.
+    pub(crate) scope: u32,
     pub(crate) order: u32,
     pub(crate) place: Place,
 }
@@ -66,22 +70,40 @@ struct Definition<'a> {
     meaning: Meaning<'a>,
 }
 
+/// A name, and the source it is known in; 0 for all, else one more than the source.
+pub(crate) type Key<'a> = (u32, &'a str);
+
 /// All symbols of all sources.
 #[derive(Debug, Default)]
 pub(crate) struct Symbols<'a> {
-    names: BTreeMap<&'a str, Vec<Definition<'a>>>,
-    locals: HashMap<u32, Vec<(u32, Place)>>,
+    names: HashMap<Key<'a>, Vec<Definition<'a>>>,
+    /// The names that each source keeps to itself, besides those that begin with `.L`.
+    private: HashSet<(u32, String)>,
+    locals: HashMap<(u32, u32), Vec<(u32, Place)>>,
     /// The `%pcrel_hi` of the instruction at each address.
     pcrel: HashMap<u32, (Expression<'a>, Site)>,
 }
 
 impl<'a> Symbols<'a> {
+    /// No symbols; each source will keep the names to itself that are given with it.
+    pub(crate) fn new(private: HashSet<(u32, String)>) -> Self {
+        Self { private, ..Self::default() }
+    }
+
+    /// The name as the source `scope` means it.
+    pub(crate) fn key(&self, name: &'a str, scope: u32) -> Key<'a> {
+        let private =
+            name.starts_with(".L") || !self.private.is_empty() && self.private.contains(&(scope, name.to_owned()));
+        (if private { scope + 1 } else { 0 }, name)
+    }
+
     /// Defines a label.
     ///
     /// # Errors
     /// Where the name has a definition already, or is a register's.
     pub(crate) fn define_label(&mut self, name: &'a str, site: Site, span: Span) -> Result<(), Diagnostic> {
-        self.define(name, Definition { order: site.order, span, meaning: Meaning::Label(site.place) })
+        let key = self.key(name, site.scope);
+        self.define(key, Definition { order: site.order, span, meaning: Meaning::Label(site.place) })
     }
 
     /// Gives a symbol a value.
@@ -96,20 +118,22 @@ impl<'a> Symbols<'a> {
         span: Span,
     ) -> Result<(), Diagnostic> {
         let meaning = Meaning::Value { expression, site, state: Cell::new(State::Fresh) };
-        self.define(name, Definition { order: site.order, span, meaning })?;
+        let key = self.key(name, site.scope);
+        self.define(key, Definition { order: site.order, span, meaning })?;
         // What can be computed now is, so that chains of symbols stay short. What cannot is found out at its uses.
-        let last = self.names.get(name).and_then(|definitions| definitions.last());
+        let last = self.names.get(&key).and_then(|definitions| definitions.last());
         if let Some(definition) = last {
             let _ = self.meaning(definition, 0);
         }
         Ok(())
     }
 
-    fn define(&mut self, name: &'a str, definition: Definition<'a>) -> Result<(), Diagnostic> {
+    fn define(&mut self, key: Key<'a>, definition: Definition<'a>) -> Result<(), Diagnostic> {
+        let name = key.1;
         if is_register(name) {
             return Err(Problem::RegisterName(name.to_owned()).at(definition.span));
         }
-        let definitions = self.names.entry(name).or_default();
+        let definitions = self.names.entry(key).or_default();
         let values = |d: &Definition<'_>| matches!(d.meaning, Meaning::Value { .. });
         if let Some(first) = definitions.first().filter(|first| !(values(first) && values(&definition))) {
             return Err(Problem::Duplicate { name: name.to_owned(), first: first.span }.at(definition.span));
@@ -120,7 +144,7 @@ impl<'a> Symbols<'a> {
 
     /// Defines a numeric label.
     pub(crate) fn define_local(&mut self, number: u32, site: Site) {
-        self.locals.entry(number).or_default().push((site.order, site.place));
+        self.locals.entry((site.scope, number)).or_default().push((site.order, site.place));
     }
 
     /// Notes that the instruction at `site` has `%pcrel_hi(target)`.
@@ -128,10 +152,10 @@ impl<'a> Symbols<'a> {
         self.pcrel.insert(site.place.offset, (target, site));
     }
 
-    /// The labels, by name.
-    pub(crate) fn labels(&self) -> impl Iterator<Item = (&'a str, Place)> {
-        self.names.iter().filter_map(|(name, definitions)| match definitions.first()?.meaning {
-            Meaning::Label(place) => Some((*name, place)),
+    /// The labels, in no order.
+    pub(crate) fn labels(&self) -> impl Iterator<Item = (Key<'a>, Place)> {
+        self.names.iter().filter_map(|(key, definitions)| match definitions.first()?.meaning {
+            Meaning::Label(place) => Some((*key, place)),
             Meaning::Value { .. } => None,
         })
     }
@@ -142,22 +166,24 @@ impl<'a> Symbols<'a> {
         self.labels().map(|(_, place)| place).chain(numeric)
     }
 
-    /// The label of that name.
-    pub(crate) fn label(&self, name: &str) -> Option<Place> {
-        match self.names.get(name)?.first()?.meaning {
+    /// The label of that name that all sources share.
+    pub(crate) fn label(&self, name: &'a str) -> Option<Place> {
+        match self.names.get(&(0, name))?.first()?.meaning {
             Meaning::Label(place) => Some(place),
             Meaning::Value { .. } => None,
         }
     }
 
-    /// Whether the name has any definition.
-    pub(crate) fn is_defined(&self, name: &str) -> bool {
-        self.names.contains_key(name)
+    /// The first definition of a name.
+    pub(crate) fn defined(&self, key: Key<'a>) -> Option<Span> {
+        self.names.get(&key)?.first().map(|definition| definition.span)
     }
 
-    /// The defined name most like `name`.
-    pub(crate) fn similar(&self, name: &str) -> Option<String> {
-        similar(name, self.names.keys().copied())
+    /// All names, sorted.
+    pub(crate) fn sorted(&self) -> Vec<&'a str> {
+        let mut names: Vec<&'a str> = self.names.keys().map(|(_, name)| *name).collect();
+        names.sort_unstable();
+        names
     }
 
     /// What `expression` is worth at `site`.
@@ -178,14 +204,14 @@ impl<'a> Symbols<'a> {
             ExpressionKind::Number(number) => Ok(Value::number(*number)),
             ExpressionKind::Here => place_value(site.place).map_err(at),
             ExpressionKind::Symbol(name) => {
-                let definition = self.find(name, site.order).ok_or_else(|| unknown(name, expression.span))?;
+                let definition = self.find(name, site).ok_or_else(|| unknown(name, expression.span))?;
                 match self.meaning(definition, depth + 1)? {
                     Some(value) => Ok(value),
                     None => Err(at(Problem::Cycle((*name).to_owned()))),
                 }
             }
             ExpressionKind::Local { number, forward } => {
-                let place = self.local(*number, *forward, site.order);
+                let place = self.local(*number, *forward, site);
                 let unknown = Problem::UnknownLocal { number: *number, forward: *forward };
                 place_value(place.ok_or_else(|| at(unknown))?).map_err(at)
             }
@@ -196,6 +222,15 @@ impl<'a> Symbols<'a> {
             ExpressionKind::Choice(parts) => {
                 let [condition, one, other] = &**parts;
                 inner(if inner(condition)?.number != 0 { one } else { other })
+            }
+            ExpressionKind::Fixed(parts) => {
+                let (text, bits) = &**parts;
+                let given = inner(bits)?.number;
+                let format = u8::try_from(given).ok().and_then(Format::new);
+                let what = || "the number of fraction bits".to_owned();
+                let outside = || Problem::OutOfRange { what: what(), value: given, first: 0, last: 15, step: 1 };
+                let format = format.ok_or_else(|| outside().at(bits.span))?;
+                code(text, format).map(Value::number).map_err(at)
             }
             ExpressionKind::Half(half, operand) => {
                 let value = inner(operand)?.number;
@@ -241,16 +276,16 @@ impl<'a> Symbols<'a> {
     }
 
     /// The definition of `name` that a use at `order` means.
-    fn find(&self, name: &str, order: u32) -> Option<&Definition<'a>> {
-        let definitions = self.names.get(name)?;
+    fn find(&self, name: &'a str, site: Site) -> Option<&Definition<'a>> {
+        let definitions = self.names.get(&self.key(name, site.scope))?;
         // Definitions are in the sources' order.
-        let before = definitions.partition_point(|definition| definition.order < order);
+        let before = definitions.partition_point(|definition| definition.order < site.order);
         definitions.get(before.saturating_sub(1))
     }
 
-    fn local(&self, number: u32, forward: bool, order: u32) -> Option<Place> {
-        let all = self.locals.get(&number)?;
-        let before = all.partition_point(|(defined, _)| *defined <= order);
+    fn local(&self, number: u32, forward: bool, site: Site) -> Option<Place> {
+        let all = self.locals.get(&(site.scope, number))?;
+        let before = all.partition_point(|(defined, _)| *defined <= site.order);
         let index = if forward { before } else { before.checked_sub(1)? };
         all.get(index).map(|(_, place)| *place)
     }

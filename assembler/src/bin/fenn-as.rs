@@ -14,7 +14,9 @@ use fenn_assembler::diagnostic::{self, Level, Message};
 use fenn_assembler::lint::{Lint, lint};
 use fenn_assembler::listing::listing;
 use fenn_assembler::output::{Contents, binary, coe, intel_hex, map, readmemh};
-use fenn_assembler::{Options, Source, assemble_with_lines, disassemble, disassemble_with_source, disassembly_json};
+use fenn_assembler::{
+    Disk, Options, Source, assemble_with_files, disassemble, disassemble_with_source, disassembly_json,
+};
 use fenn_isa::file::write_whole;
 use fenn_isa::image::Image;
 use fenn_isa::image::elf::FileError;
@@ -76,6 +78,10 @@ struct Arguments {
     /// Write this lane's part of lane-local memory only, in words of 16 bits.
     #[arg(long, value_name = "N", requires = "memory")]
     lane: Option<usize>,
+
+    /// Look here for files that `.include` and `.incbin` name and that are not in the including file's folder.
+    #[arg(short = 'I', long, value_name = "FOLDER")]
+    include: Vec<PathBuf>,
 
     /// Leave the lines of source out of the program.
     #[arg(long)]
@@ -291,7 +297,8 @@ fn put_together(arguments: &Arguments) -> Result<ExitCode, String> {
         entry: arguments.entry.clone(),
         ready_flag: arguments.ready_flag.clone(),
     };
-    let mut assembly = assemble_with_lines(&sources, &options);
+    let files = Disk { folders: arguments.include.clone() };
+    let mut assembly = assemble_with_files(&sources, &options, &files);
     let mut messages: Vec<Message> = assembly.diagnostics.iter().map(Message::from).collect();
     if arguments.lint {
         let warnings = lint(&assembly);
@@ -301,7 +308,7 @@ fn put_together(arguments: &Arguments) -> Result<ExitCode, String> {
         assembly.image = None;
     }
     if let Some(image) = &mut assembly.image {
-        let listing = arguments.listing.as_ref().map(|path| (path, listing(&sources, &assembly.lines, image)));
+        let listing = arguments.listing.as_ref().map(|path| (path, listing(&assembly.sources, &assembly.lines, image)));
         if arguments.strip_debug {
             image.lines.clear();
         }
@@ -315,7 +322,7 @@ fn put_together(arguments: &Arguments) -> Result<ExitCode, String> {
             put(path, map(image).as_bytes())?;
         }
     }
-    tell(&messages, &sources, assembly.image.as_ref(), arguments)?;
+    tell(&messages, &assembly.sources, assembly.image.as_ref(), arguments)?;
     Ok(if assembly.image.is_some() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
