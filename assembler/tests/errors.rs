@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fenn_assembler::diagnostic::Message;
+use fenn_assembler::diagnostic::{Message, json};
 use fenn_assembler::lint::{Lint, lint};
 use fenn_assembler::source::position;
 use fenn_assembler::{Options, Source, assemble_with_lines};
@@ -53,15 +53,17 @@ fn cell(text: &str) -> String {
 /// One row for each message: the line as it is written, the name, the sentence and the help.
 fn rows(messages: &[Message], sources: &[Source]) -> String {
     let mut rows = "| written | name | message |\n| --- | --- | --- |\n".to_owned();
-    for message in messages {
+    for (message, value) in messages.iter().zip(json(messages, sources)) {
         let written = message.span.and_then(|span| {
             let source = sources.get(span.source as usize)?;
             source.text.lines().nth(position(&source.text, span.start).line - 1)
         });
-        // A comment behind the statement explains it to the reader of the test.
-        let written = written.unwrap_or_default();
-        let help = message.help.as_ref().map_or_else(String::new, |help| format!("<br>{}", cell(help)));
-        let _ = writeln!(rows, "| {} | {} | {}{help} |", code(written), message.code, cell(&message.text));
+        let mut text = cell(&message.text);
+        let steps = value["trace"].as_array().into_iter().flatten().filter_map(|step| step.as_str());
+        for remark in steps.chain(message.help.as_deref()) {
+            let _ = write!(text, "<br>{}", cell(remark));
+        }
+        let _ = writeln!(rows, "| {} | {} | {text} |", code(written.unwrap_or_default()), message.code);
     }
     rows
 }
@@ -76,7 +78,7 @@ fn the_table_of_mistakes_is_fresh() {
         let about = sources[0].text.lines().next().unwrap_or_default().trim_start_matches(['#', ' ']);
         let assembly = assemble_with_lines(&sources, &Options::default());
         let messages: Vec<Message> = assembly.diagnostics.iter().map(Message::from).collect();
-        let _ = write!(text, "\n## {}\n\n{}", about.trim_end_matches('.'), rows(&messages, &sources));
+        let _ = write!(text, "\n## {}\n\n{}", about.trim_end_matches('.'), rows(&messages, &assembly.sources));
     }
     text += LINTS;
     text += "| name | finds |\n| --- | --- |\n";
@@ -88,7 +90,7 @@ fn the_table_of_mistakes_is_fresh() {
         let about = sources[0].text.lines().next().unwrap_or_default().trim_start_matches(['#', ' ']);
         let assembly = assemble_with_lines(&sources, &Options::default());
         let messages: Vec<Message> = lint(&assembly).iter().map(Message::from).collect();
-        let _ = write!(text, "\n### {}\n\n{}", about.trim_end_matches('.'), rows(&messages, &sources));
+        let _ = write!(text, "\n### {}\n\n{}", about.trim_end_matches('.'), rows(&messages, &assembly.sources));
     }
     let path = folder().join("ERRORS.md");
     if std::env::var_os("BLESS").is_some() {
