@@ -12,16 +12,12 @@ use rand_pcg::Pcg64Mcg;
 const SEED: u64 = 7;
 
 fn build(folder: &Path) -> bool {
+    let names = ["--top-module", "fenn_isa_pkg_top", "--prefix", "Vfenn_isa_pkg_top"];
     let arguments = ["--cc", "--exe", "--build", "-Wall", "--Mdir"];
-    let files = [
-        "rtl/lint/waivers.vlt",
-        "rtl/pkg/fenn_isa_pkg.sv",
-        "rtl/lint/fenn_isa_pkg_top.sv",
-        "../testbench/shim/legal.cpp",
-    ];
     let files =
-        files.map(|file| root().join(file.trim_start_matches("../")).canonicalize().expect("the sources are there"));
-    match Command::new("verilator").args(arguments).arg(folder).args(files).output() {
+        ["rtl/lint/waivers.vlt", "rtl/pkg/fenn_isa_pkg.sv", "rtl/lint/fenn_isa_pkg_top.sv", "testbench/shim/legal.cpp"];
+    let files = files.map(|file| root().join(file).canonicalize().expect("the sources are there"));
+    match Command::new("verilator").args(names).args(arguments).arg(folder).args(files).output() {
         Ok(output) => {
             assert!(output.status.success(), "verilator: {}", String::from_utf8_lossy(&output.stderr));
             true
