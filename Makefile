@@ -7,6 +7,10 @@ SHELL := /bin/bash
 CARGO ?= cargo
 OUT   := out
 BIN   := target/release
+# What only the documentation needs; another version is another folder, so a change of it installs anew.
+MDBOOK_VERSION := 0.5.4
+TOOLS          := target/tools/mdbook-$(MDBOOK_VERSION)
+MDBOOK         := $(TOOLS)/bin/mdbook
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,8 +34,10 @@ check: ## formatting, clippy, documentation, layering
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
 	ci/layering.sh
 
-gen: ## write the files that are read off the instruction table; read the diff
+gen: ## write the files that are read off the tables and the tools; read the diff
 	$(CARGO) run --quiet -p fenn-isa --bin isa-gen
+	$(CARGO) build --quiet --workspace --bins
+	target/debug/book-gen
 
 lint: ## the generated SystemVerilog, by Verilator
 	verilator --lint-only -Wall rtl/lint/waivers.vlt rtl/pkg/fenn_isa_pkg.sv rtl/lint/fenn_isa_pkg_top.sv
@@ -39,8 +45,15 @@ lint: ## the generated SystemVerilog, by Verilator
 bench: ## simulated instructions per second
 	$(CARGO) bench --quiet -p fenn-iss
 
-doc: ## the Rust documentation, with private items
-	$(CARGO) doc --workspace --no-deps --document-private-items
+doc: $(MDBOOK) ## the manual as a book, out/book, and the Rust documentation, with private items
+	$(MDBOOK) build docs
+	$(CARGO) doc --workspace --no-deps --document-private-items --quiet
+	@echo "book: $(OUT)/book/index.html"
+
+# Not optimised, which installs sooner: the book is small.
+$(MDBOOK):
+	$(CARGO) install mdbook --version $(MDBOOK_VERSION) --locked --quiet --debug --no-default-features --features search \
+	    --root $(TOOLS)
 
 clean: ## remove what was built
 	$(CARGO) clean

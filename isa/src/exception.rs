@@ -2,7 +2,7 @@
 //!
 //! Source: the RISC-V privileged manual. Not here: what a machine does then.
 
-use crate::spec::Class;
+use crate::spec::{Class, Op};
 
 /// One row, as data.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Exception {
     }
 }
 
-/// The exceptions that instructions of one class can raise, besides those of their fetch.
+/// The exceptions that instructions of one row can raise, besides those of their fetch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Raised {
     /// On every machine.
@@ -48,12 +48,15 @@ pub struct Raised {
 }
 
 impl Raised {
-    /// Those of the instructions of `class`.
-    pub const fn by(class: Class) -> Self {
+    /// Those of the instructions of row `op`.
+    pub fn by(op: Op) -> Self {
         use Exception::{FetchMisaligned, Illegal, LoadFault, LoadMisaligned, StoreFault, StoreMisaligned};
-        let (always, strict): (&[Exception], &[Exception]) = match class {
+        let (always, strict): (&[Exception], &[Exception]) = match op.spec().class {
             Class::Branch | Class::Jump | Class::JumpRegister => (&[FetchMisaligned], &[]),
             Class::Csr => (&[Illegal], &[]),
+            // A byte is never misaligned.
+            Class::Load if matches!(op, Op::Lb | Op::Lbu) => (&[LoadFault], &[]),
+            Class::Store if op == Op::Sb => (&[StoreFault], &[]),
             Class::Load => (&[LoadFault], &[LoadMisaligned]),
             Class::Store => (&[StoreFault], &[StoreMisaligned]),
             Class::VectorLoad | Class::GeneratorLoad => (&[LoadMisaligned], &[LoadFault]),

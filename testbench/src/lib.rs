@@ -8,6 +8,7 @@
 pub mod assembler_figures;
 pub mod assembly;
 pub mod bad_input;
+pub mod book;
 pub mod figure;
 pub mod kernels;
 pub mod keystone;

@@ -12,7 +12,7 @@ use crate::exception::{EXCEPTIONS, Exception, Raised};
 use crate::fixed::Format;
 use crate::memory::{LANES, MachineConfig, SPACES, Space};
 use crate::operand::{ABI_NAMES, OperandKind};
-use crate::spec::{Class, Extension, SPECS, Spec};
+use crate::spec::{Class, Extension, Op, SPECS, Spec};
 
 const INTRODUCTION: &str = "\
 FeNN is an in-order 32-bit RISC-V core with a vector unit of 32 lanes of 16 bits, made for spiking neural networks. This \
@@ -46,7 +46,8 @@ pub fn manual() -> String {
         let title = extension_title(*extension);
         let name = format!("{extension:?}").to_lowercase();
         chapter(&mut text, &name, title, |text| {
-            let _ = writeln!(text, "{}", extension.doc().trim());
+            let links: Vec<String> = rows(*extension).map(link).collect();
+            let _ = writeln!(text, "{}\n\n{}", extension.doc().trim(), links.join(" · "));
             for spec in rows(*extension) {
                 instruction(text, spec);
             }
@@ -250,7 +251,14 @@ fn operands(text: &mut String) {
     );
 }
 
-/// The mnemonics of each extension, linked to their rows.
+/// The mnemonic, leading to the row's heading on the same page.
+fn link(spec: &Spec) -> String {
+    let kept = spec.syntax.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | ' '));
+    let target: String = kept.map(|c| if c == ' ' { '-' } else { c }).collect();
+    format!("[`{}`](#{target})", spec.mnemonic())
+}
+
+/// The mnemonics of each extension.
 fn index(text: &mut String) {
     text.push_str("| | |\n|---|---|\n");
     for extension in Extension::ALL {
@@ -265,7 +273,7 @@ fn instruction(text: &mut String, spec: &Spec) {
     let paragraphs = spec.doc.lines().map(str::trim).collect::<Vec<_>>().join("\n");
     let _ = writeln!(text, "{}\n", paragraphs.trim());
     encoding(text, spec);
-    let _ = writeln!(text, "Timing class: {}. {}\n", class_name(spec.class), raises(spec.class));
+    let _ = writeln!(text, "Timing class: {}. {}\n", class_name(spec.class), raises(spec.op));
     let _ = writeln!(text, "```asm\n{}```", example(spec.op));
 }
 
@@ -284,9 +292,9 @@ fn encoding(text: &mut String, spec: &Spec) {
     let _ = writeln!(text, "<table class=\"encoding\">\n<tr>{bits}</tr>\n<tr>{names}</tr>\n</table>\n");
 }
 
-fn raises(class: Class) -> String {
+fn raises(op: Op) -> String {
     let names = |list: &[Exception]| list.iter().map(|one| exception_name(*one)).collect::<Vec<_>>().join(", ");
-    let Raised { always, strict } = Raised::by(class);
+    let Raised { always, strict } = Raised::by(op);
     match (always.is_empty(), strict.is_empty()) {
         (true, true) => "Raises no exception.".to_owned(),
         (false, true) => format!("Can raise: {}.", names(always)),

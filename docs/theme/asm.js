@@ -1,0 +1,4 @@
+// Comments of assembly examples in the colour of comments; the highlighter does not know the language.
+for (const block of document.querySelectorAll('code.language-asm')) {
+    block.innerHTML = block.innerHTML.replace(/(#|\/\/).*$/gm, '<span class="hljs-comment">$&</span>');
+}
