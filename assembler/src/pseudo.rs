@@ -93,7 +93,7 @@ pub static PSEUDOS: &[Pseudo] = &[
     relaxed(
         "call rd, target",
         &["jal rd, target"],
-        &["auipc rd, pcrel_hi:target", "jalr rd, pcrel_lo, rd"],
+        &["auipc t1, pcrel_hi:target", "jalr rd, pcrel_lo, t1"],
         "call a function, the return address in rd",
     ),
     relaxed(

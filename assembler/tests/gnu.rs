@@ -1,20 +1,20 @@
-//! A scalar program of several hundred lines, against GNU as and ld: the same text gives the same `.text`.
+//! Scalar programs of several thousand lines, against GNU as and ld: the same text gives the same `.text`.
+//!
+//! `.option norelax` is in force on both sides, so that calls and addresses have the form that reaches any address;
+//! conditional branches that are too far away become two instructions on both sides too.
 
 use std::fmt::Write as _;
 use std::process::Command;
 
-use fenn_assembler::pseudo::PSEUDOS;
-use fenn_assembler::{Options, Source, assemble, diagnostic};
-use fenn_isa::memory::Space;
-use fenn_isa::operand::XReg;
+use fenn_assembler::pseudo::{PSEUDOS, Pseudo};
+use fenn_assembler::{Disk, Options, Source, assemble_with_files, diagnostic};
+use fenn_isa::memory::{MachineConfig, Space};
+use fenn_isa::operand::{OperandKind, XReg};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
 const SEED: u64 = 2;
-const BLOCKS: usize = 150;
-
-/// GNU makes two instructions of these, since it cannot know how far away the symbol will be.
-const OTHER_FORM: [&str; 3] = ["la", "call", "tail"];
+const BLOCKS: usize = 450;
 
 /// Kept by hand: labels in both directions, expressions, data in code, alignment, parts of words.
 const FIXED: &str = "
@@ -54,12 +54,134 @@ here:   auipc   t1, %pcrel_hi(end)
         mret
         wfi
         .space  8
+        .fill   3, 2, 0x1234
+        .fill   2
+        .dword  0x1122334455667788
+        .quad   -2
+        .2byte  1, 2
+        .4byte  here
+        .hword  3
+        .short  4
+        .long   5
+        .skip   3, 7
+        .zero   2
+        .string \"\\101\\n\", \"b\"
+        .balign 8, 0x55
+        .p2align 4, , 3
+        .balign 4
+
+# Conditions.
+        .equiv  once, 3
+        .if     once == 3
+        li      a0, 1
+        .if     once > 3
+        li      a0, 2
+        .elseif once > 2
+        li      a0, 3
+        .else
+        li      a0, 4
+        .endif
+        .else
+        nothing here is an instruction
+        .endif
+        .ifdef  once
+        nop
+        .endif
+        .ifndef once
+        ecall
+        .endif
+        .ifeq   once - 3
+        ebreak
+        .endif
+
+# Repetitions.
+        .set    count, 0
+        .rept   5
+        .rept   2
+        addi    a0, a0, count
+        .endr
+        .set    count, count + 1
+        .endr
+        .irp    reg, a0, s1, t6
+        addi    \\reg, \\reg, 4
+        .endr
+        .irpc   digit, 1234
+        .byte   \\digit
+        .endr
+
+# Macros.
+        .macro  save reg:req, at=4, base=sp
+        sw      \\reg, \\at(\\base)
+        .endm
+        save    a0
+        save    a1, 8
+        save    a2, base=s0
+        save    reg=a3, at=16
+        .macro  wait times
+        li      t0, \\times
+wait\\@:  addi    t0, t0, -1
+        bnez    t0, wait\\@
+        .endm
+        wait    10
+        wait    0x12345
+        .macro  outer n
+        .macro  inner\\n reg
+        addi    \\reg, zero, \\n
+        .endm
+        inner\\n a\\()\\n
+        .endm
+        outer   3
+        inner3  t3
+        .macro  down n
+        .if     \\n
+        .word   \\n
+        down    \\n - 1
+        .endif
+        .endm
+        down    4
+        .macro  all first, rest:vararg
+        .byte   \\first
+        .ifnb   \\rest
+        all     \\rest
+        .endif
+        .endm
+        all     1, 2, 3, 4
+        .macro  early n
+        .if     \\n
+        .exitm
+        .endif
+        ecall
+        .endm
+        early   1
+        early   0
+        .purgem early
+
+# Files.
+        .include \"other.inc\"
+        .incbin  \"bytes.bin\"
+        .incbin  \"bytes.bin\", 1
+        .incbin  \"bytes.bin\", 2, 2
+        .zero   3
+
+        .pushsection .data
+        .word   1, 2
+datum:  .word   3
+        .half   4
+odd:    .byte   5
+        .popsection
+        .data
+more:   .word   6
+        .previous
+        .align  3
 ";
+
+/// What the fixed part includes.
+const OTHER: &str = "        addi a5, a5, 1\nincluded: j included\n";
+const BYTES: [u8; 4] = [1, 2, 3, 4];
 
 /// A program that uses every pseudo-instruction with random operands, and branches to and fro.
 fn program(rng: &mut Pcg64Mcg) -> String {
     let mut text = FIXED.to_owned();
-    let pseudos: Vec<_> = PSEUDOS.iter().filter(|pseudo| !OTHER_FORM.contains(&pseudo.mnemonic())).collect();
     for block in 0..BLOCKS {
         writeln!(text, "block{block}:").unwrap();
         let constants: [i64; 4] = [
@@ -71,26 +193,44 @@ fn program(rng: &mut Pcg64Mcg) -> String {
         for constant in constants {
             writeln!(text, "        li      {}, {constant}", register(rng)).unwrap();
         }
-        let pseudo = pseudos[block % pseudos.len()];
-        let mut line = pseudo.syntax.to_owned();
-        for (name, value) in [
-            ("target", format!("block{}", rng.random_range(block.saturating_sub(30)..(block + 30).min(BLOCKS)))),
-            ("offset", rng.random_range(-2048..2048).to_string()),
-            ("uimm", rng.random_range(0..32).to_string()),
-            ("csr", "mscratch".to_owned()),
-            ("rd", register(rng)),
-            ("rs", register(rng)),
-            ("rt", register(rng)),
-        ] {
-            let (mnemonic, operands) = line.split_once(' ').unwrap_or((&line, ""));
-            let operands: Vec<&str> =
-                operands.split(", ").map(|operand| if operand == name { value.as_str() } else { operand }).collect();
-            line = format!("{mnemonic} {}", operands.join(", "));
-        }
-        writeln!(text, "        {line}").unwrap();
+        // Near enough for a branch, or anywhere.
+        let near = block.saturating_sub(30)..(block + 30).min(BLOCKS);
+        let anywhere = rng.random_range(0..4) == 0;
+        let target = rng.random_range(if anywhere { 0..BLOCKS } else { near });
+        let pseudo = &PSEUDOS[block % PSEUDOS.len()];
+        writeln!(text, "        {}", instance(pseudo, target, rng)).unwrap();
     }
     // GNU ends a section at a multiple of its greatest alignment.
     text + "end:    ecall\n        .p2align 5\n"
+}
+
+/// A pseudo-instruction with random operands.
+fn instance(pseudo: &Pseudo, target: usize, rng: &mut Pcg64Mcg) -> String {
+    let operands = pseudo.syntax.strip_prefix(pseudo.mnemonic()).unwrap();
+    let mut line = pseudo.mnemonic().to_owned();
+    let mut rest = operands;
+    while let Some(first) = rest.chars().next() {
+        let length = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
+        if length == 0 {
+            line.push(first);
+            rest = &rest[1..];
+            continue;
+        }
+        let name = &rest[..length];
+        rest = &rest[length..];
+        line += &match name {
+            "target" => format!("block{target}"),
+            "symbol" => ["datum", "odd", "more", "block7"][rng.random_range(0..4)].to_owned(),
+            "csr" => "mscratch".to_owned(),
+            _ => match pseudo.kind(name) {
+                OperandKind::XReg => register(rng),
+                OperandKind::Imm12 => rng.random_range(-2048..2048).to_string(),
+                OperandKind::Shamt | OperandKind::Uimm5 => rng.random_range(0..32).to_string(),
+                kind => panic!("{name} is {kind:?}"),
+            },
+        };
+    }
+    line
 }
 
 fn register(rng: &mut Pcg64Mcg) -> String {
@@ -116,22 +256,42 @@ fn run(name: &str, arguments: &[&str]) -> bool {
 fn gnu_makes_the_same_code() {
     let mut rng = Pcg64Mcg::seed_from_u64(SEED);
     let text = program(&mut rng);
-    assert!(text.lines().count() > 500);
-    let sources = [Source::new("program.s", text)];
-    let (image, diagnostics) = assemble(&sources, &Options::default());
-    let image = image.unwrap_or_else(|| panic!("{}", diagnostic::render(&diagnostics, &sources, false)));
-    let [segment] = image.segments.as_slice() else { panic!("only .text was written") };
-    assert_eq!((segment.space, segment.address), (Space::Instruction, 0));
-
+    assert!(text.lines().count() >= 2500);
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
-    std::fs::write(path("program.s"), &sources[0].text).unwrap();
+    std::fs::write(path("program.s"), &text).unwrap();
+    std::fs::write(path("other.inc"), OTHER).unwrap();
+    std::fs::write(path("bytes.bin"), BYTES).unwrap();
+    let sources = [Source::new(path("program.s"), text)];
+    let config = MachineConfig { instruction_bytes: 1 << 20, ..MachineConfig::default() };
+    let options = Options { config, ..Options::default() };
+    let assembly = assemble_with_files(&sources, &options, &Disk::default());
+    let messages = diagnostic::render(&assembly.diagnostics, &assembly.sources, false);
+    let image = assembly.image.unwrap_or_else(|| panic!("{messages}"));
+    let segment = image.segments.iter().find(|segment| segment.space == Space::Instruction).unwrap();
+    assert_eq!(segment.address, 0);
+    let long = assembly.lines.windows(2).filter(|pair| pair[0].code && pair[0].span == pair[1].span).count();
+    assert!(long > 0);
+
     let march = "-march=rv32im_zicsr_zifencei_zbb";
-    let assemble = [march, "-mabi=ilp32", "-mno-relax", "-mno-csr-check", &path("program.s"), "-o", &path("program.o")];
+    let assemble = [
+        march,
+        "-mabi=ilp32",
+        "-mno-relax",
+        "-mno-csr-check",
+        "-I",
+        &path(""),
+        &path("program.s"),
+        "-o",
+        &path("program.o"),
+    ];
     if !run("riscv64-unknown-elf-as", &assemble) {
         return;
     }
-    let link = ["-melf32lriscv", "--no-relax", "-Ttext=0", &path("program.o"), "-o", &path("program.elf")];
+    // Each memory has an address space of its own, so sections may have the same addresses.
+    let sections = ["--no-check-sections", "-Ttext=0", "-Tdata=0"];
+    let link = [&["-melf32lriscv", "--no-relax"], &sections[..], &[&path("program.o"), "-o", &path("program.elf")]];
+    let link = link.concat();
     assert!(run("riscv64-unknown-elf-ld", &link));
     let copy = ["-O", "binary", "-j", ".text", &path("program.elf"), &path("program.bin")];
     assert!(run("riscv64-unknown-elf-objcopy", &copy));
