@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use fenn_assembler::assemble_text;
 use fenn_assembler::output::{Contents, OutputError, binary, coe, intel_hex, map, readmemh};
-use fenn_isa::image::{Image, Segment};
+use fenn_assembler::{Source, assemble_text, disassemble_with_source};
+use fenn_isa::image::{Image, Line, Segment};
 use fenn_isa::memory::{LANES, Space};
 use proptest::prelude::*;
 
@@ -206,6 +206,23 @@ proptest! {
         prop_assert_eq!(image.check(), Ok(()));
         check_forms(&image);
     }
+}
+
+/// Names and lines of source that could be taken for something else than a comment.
+#[test]
+fn source_in_a_disassembly_stays_a_comment() {
+    let mut image = assemble_text("kernel", "_start: nop\n nop\n nop\n j _start\n ecall\n").unwrap();
+    let names = ["a\nb.s", "/* open", "\"quote", "\\", "é\u{2028}\r.s"];
+    image.lines = (0..)
+        .zip(names)
+        .map(|(index, file)| Line { address: 4 * index, file: file.into(), line: 2, column: 1 })
+        .collect();
+    let texts = ["\n nop", "\n */ nop", "\n/* open", "\n\u{b}ecall\rnop", "\n\t# \\"];
+    let sources: Vec<Source> = names.iter().zip(texts).map(|(name, text)| Source::new(*name, text)).collect();
+    let text = disassemble_with_source(&image, &sources);
+    assert!(text.contains("\n# /* open:2:  */ nop\n"), "{text}");
+    let copy = assemble_text("copy", &text).unwrap();
+    assert_eq!((copy.segments, copy.symbols), (image.segments, image.symbols));
 }
 
 /// A command's success; `None` with a reason where it is not installed, which in CI is a failure.

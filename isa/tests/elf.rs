@@ -164,6 +164,19 @@ proptest! {
         }
     }
 
+    /// From the line table's header to the names and behind them.
+    #[test]
+    fn changed_line_tables_do_not_panic(changes in prop::collection::vec((0usize..160, any::<u8>()), 1..4)) {
+        let mut bytes = with_lines().to_elf().unwrap();
+        let name = bytes.windows(7).position(|window| window == b"start.s").unwrap();
+        for (at, value) in changes {
+            bytes[name - 40 + at] = value;
+        }
+        if let Ok(image) = Image::from_elf(&bytes) {
+            prop_assert_eq!(image.check(), Ok(()));
+        }
+    }
+
     #[test]
     fn every_truncation_is_an_error_or_harmless(image in images(), at in any::<prop::sample::Index>()) {
         let bytes = image.to_elf().unwrap();
@@ -460,6 +473,14 @@ fn wrong_lines_are_refused() {
         assert!(matches!(image.check(), Err(ImageError::Line(_))));
     }
     let mut image = with_lines();
-    image.lines[0].file = "".into();
-    assert_eq!(image.to_elf(), Err(ElfError::FileName(String::new())));
+    for name in ["", "zero\0byte", &"long".repeat(2000)] {
+        // The first names the unit too.
+        for index in [0, 3] {
+            let mut image = image.clone();
+            image.lines[index].file = name.into();
+            assert_eq!(image.to_elf(), Err(ElfError::FileName(name.to_owned())));
+        }
+    }
+    image.lines.clear();
+    assert!(!String::from_utf8_lossy(&image.to_elf().unwrap()).contains(".debug"));
 }

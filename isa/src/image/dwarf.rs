@@ -14,7 +14,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use gimli::write::{Address, AttributeValue, DwarfUnit, EndianVec, LineProgram, LineString, Sections};
+use gimli::write::{Address, AttributeValue, DwarfUnit, EndianVec, FileId, LineProgram, LineString, Sections};
 use gimli::{DebugLine, DebugLineOffset, EndianSlice, FileEntry, LineEncoding, LineProgramHeader, LittleEndian};
 
 use super::elf::{ElfError, LONGEST_NAME};
@@ -42,11 +42,13 @@ pub(super) fn write(image: &Image) -> Result<Vec<Section>, ElfError> {
     let line_encoding = LineEncoding { minimum_instruction_length: 4, ..LineEncoding::default() };
     let string = |text: &str| LineString::String(text.as_bytes().to_vec());
     let mut dwarf = DwarfUnit::new(encoding);
-    let mut program = LineProgram::new(encoding, line_encoding, string(""), None, string(&first.file), None);
+    let mut program = LineProgram::new(encoding, line_encoding, string(""), None, string(nameable(&first.file)?), None);
     let directory = program.default_directory();
     let load = |address: u32| Space::Instruction.load_address(address).map(u64::from).ok_or(ElfError::Entry(address));
     let mut lines = image.lines.as_slice();
     let mut end = last.address;
+    // Lines of one file share its name, and mostly follow each other.
+    let mut last_file: Option<(&Arc<str>, FileId)> = None;
     for segment in image.segments.iter().filter(|segment| segment.space == Space::Instruction) {
         let behind = lines.partition_point(|line| u64::from(line.address) < segment.end());
         let (here, rest) = lines.split_at(behind);
@@ -54,10 +56,11 @@ pub(super) fn write(image: &Image) -> Result<Vec<Section>, ElfError> {
         let Some(first) = here.first() else { continue };
         program.begin_sequence(Some(Address::Constant(load(first.address)?)));
         for Line { address, file, line, column } in here {
-            if file.is_empty() || file.len() > LONGEST_NAME || file.contains('\0') {
-                return Err(ElfError::FileName(file.to_string()));
-            }
-            let id = program.add_file(string(file), directory, None);
+            let id = match last_file {
+                Some((before, id)) if Arc::ptr_eq(before, file) => id,
+                _ => program.add_file(string(nameable(file)?), directory, None),
+            };
+            last_file = Some((file, id));
             let row = program.row();
             row.address_offset = u64::from(address - first.address);
             row.file = id;
@@ -85,6 +88,12 @@ pub(super) fn write(image: &Image) -> Result<Vec<Section>, ElfError> {
     let Sections { debug_info, debug_abbrev, debug_line, debug_str, .. } = sections;
     let contents = [debug_info.0, debug_abbrev.0, debug_line.0, debug_str.0].map(EndianVec::into_vec);
     Ok(SECTIONS.into_iter().zip(contents).collect())
+}
+
+/// The name, if a line table can hold it.
+fn nameable(file: &str) -> Result<&str, ElfError> {
+    let good = !file.is_empty() && file.len() <= LONGEST_NAME && !file.contains('\0');
+    if good { Ok(file) } else { Err(ElfError::FileName(file.to_owned())) }
 }
 
 /// The debug sections of a file that line tables need.
