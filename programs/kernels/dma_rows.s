@@ -12,8 +12,8 @@
 # The core waits only where a transfer takes longer than an addition: both need about as many cycles per vector (4 and
 # 7), so nearly all of the transfers are hidden but the first one.
 #
-# Registers: a0 list, a1 its end, a2 rows in DRAM, a3 bytes per row, a4 targets, a5 the buffer being filled, a6 the other
-# one, t0-t3 scratch, v0 weights, v1 targets.
+# Registers: a0 list, a1 its end, a2 rows in DRAM, a3 bytes per row, a4 targets, a5 the buffer being filled, a6 the
+# other one, t0-t3 scratch, v0 weights, v1 targets.
 #
 # Instructions: 7 per vector, about 16 per row, and 3 for each look at the status register while waiting.
 

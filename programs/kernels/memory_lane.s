@@ -4,7 +4,7 @@
 # lanes use the same addresses, so that a row (the halfwords of all lanes at one address) moves at a time. Addresses and
 # lengths count bytes within a lane and are even; 32 lanes times 2 bytes make one vector.
 #
-# Instructions per row: 6 to copy, 4 to fill, 5 to exchange. A negative address would make a lane sit out; the addresses
+# Instructions per row: 6 to copy, 4 to fill, 6 to exchange. A negative address would make a lane sit out; the addresses
 # here are those of a memory of at most 4096 bytes, so none is.
 
         .text

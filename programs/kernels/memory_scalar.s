@@ -5,8 +5,8 @@
 #
 #       fenn-as program.s memory_scalar.s -o program.elf
 #
-# Instructions: 5 per word where both addresses are multiples of 4, else 5 per byte. A loaded value is used two
-# instructions later, which is when it is ready: the address counts on meanwhile.
+# Instructions: to copy, 5 per word where both addresses are multiples of 4, else 5 per byte; to fill, 3. A loaded value
+# is used two instructions later, which is when it is ready: the address counts on meanwhile.
 
         .text
 

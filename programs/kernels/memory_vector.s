@@ -1,10 +1,10 @@
 # Vector memory: copy and fill.
 #
-# Vector memory is read and written 64 bytes at a time: one 16-bit number for each of the 32 lanes. Addresses and lengths
-# are multiples of 64.
+# Vector memory is read and written 64 bytes at a time: one 16-bit number for each of the 32 lanes. Addresses and
+# lengths are multiples of 64.
 #
-# Instructions: 2.75 per vector to copy and 1.5 to fill, in blocks of four vectors; what is left over takes 5 and 3 each.
-# A loaded vector is ready two cycles later, so a block loads all four before it stores the first.
+# Instructions: 2.75 per vector to copy and 1.5 to fill, in blocks of four vectors; what is left over takes 5 and 3
+# each. A loaded vector is ready two cycles later, so a block loads all four before it stores the first.
 
         .text
 

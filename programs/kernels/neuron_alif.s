@@ -12,10 +12,10 @@
 #
 # Parameters are six halfwords in scalar memory: alpha, rho, beta, theta, the 1 that is added to A, and tau.
 #
-# Registers: v0 V, v1 I, v2 R, v3 A, v4 and v5 new values; v16 alpha, v17 rho, v18 beta, v19 theta, v20 one in A's format,
-# v21 tau, v22 zero, v23 one; t0 lanes that may fire, t1 lanes that do, t2 lanes to be counted down.
+# Registers: v0 V, v1 I, v2 R, v3 A, v4 and v5 new values; v16 alpha, v17 rho, v18 beta, v19 theta, v20 one in A's
+# format, v21 tau, v22 zero, v23 one; t0 lanes that may fire, t1 lanes that do, t2 lanes to be counted down.
 #
-# Instructions: 31 for 32 neurons, 15 to begin with.
+# Instructions: 32 for 32 neurons, 16 to begin with and end.
 
         .equ    ALIF_BETA_SHIFT, 10     # beta A has 15 + 9 fraction bits, and theta has 14
 

@@ -13,7 +13,8 @@
 # Registers: v0 V, v1 I, v2 R, v3 and v4 new values; v16 alpha, v17 theta, v18 tau, v19 zero, v20 one;
 # t0 lanes that may fire, t1 lanes that do, t2 lanes to be counted down.
 #
-# Instructions: 22 for 32 neurons, 6 to begin with. lif.s is the same neuron as a program of its own, all in registers.
+# Instructions: 24 for 32 neurons, 7 to begin with and end. lif.s is the same neuron as a program of its own, all in
+# registers.
 
         .text
 

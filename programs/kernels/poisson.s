@@ -5,9 +5,9 @@
 # Each lane draws uniform numbers in [0, 1) with 15 fraction bits from its own generator and multiplies them, p being in
 # s1.14 and beginning at 1. Lanes go on until the last of them is done; those that are done only see p shrink further.
 #
-# The threshold has 14 fraction bits as well. At lambda = 5 it is 110 units and the mean is right to a tenth of a percent;
-# at 8 it is 5 units and the mean 4 % off: add up counts of smaller lambdas then, which is a Poisson count of their sum.
-# For lambda well below 1, comparing one uniform number with the distribution's few steps is cheaper.
+# The threshold has 14 fraction bits as well. At lambda = 5 it is 110 units and the mean is right to a tenth of a
+# percent; at 8 it is 5 units and the mean 4 % off: add up counts of smaller lambdas then, which is a Poisson count of
+# their sum. For lambda well below 1, comparing one uniform number with the distribution's few steps is cheaper.
 #
 # Registers: v0 threshold, v1 one, v2 p, v3 count, v4 uniform number and next count; t0 the lanes that go on.
 #

@@ -14,7 +14,8 @@
 #
 # Registers: as in propagate_dense.s; v0 synapses, v1 addresses, v2 ring, v3 weights, v4 where the ring begins now.
 #
-# Instructions: 9 per vector (one more than without delay), 8 per spike, 4 or 5 per word of spikes; to collect, 7 per vector.
+# Instructions: 9 per vector (one more than without delay), 8 per spike, 4 or 5 per word of spikes; to collect, 7 per
+# vector.
 
         .equ    DELAYED_BITS, 9         # the ring has 2^DELAYED_BITS bytes in each lane
 

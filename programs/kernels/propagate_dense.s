@@ -10,7 +10,7 @@
 # done, t1 the row, t2 the targets, t3 where the blocks of four vectors end, t4 where the targets end, v0-v3 weights,
 # v4-v7 targets.
 #
-# Instructions: 4.75 per vector in blocks of four, 7 for each vector left over, 8 or 9 per spike, 4 or 5 per word of spikes.
+# Instructions: 4.75 per vector in blocks of four, 7 for each vector left over, 9 per spike, 4 or 5 per word of spikes.
 
         .text
 

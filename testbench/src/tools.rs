@@ -18,15 +18,23 @@ fn folder() -> Result<PathBuf, ToolError> {
     Ok(if tests { folder.parent().unwrap_or(folder).to_path_buf() } else { folder.to_path_buf() })
 }
 
+/// `tool`, to be run at the top of the checkout.
+///
+/// # Errors
+/// Nobody knows where the running binary is.
+pub fn tool(tool: &str) -> Result<Command, ToolError> {
+    let mut command = Command::new(folder()?.join(tool));
+    command.current_dir(root());
+    Ok(command)
+}
+
 /// Runs `tool` at the top of the checkout, whatever its exit code.
 ///
 /// # Errors
 /// The tool is not there, or was ended by a signal.
 pub fn attempt(tool: &str, arguments: &[&str]) -> Result<Output, ToolError> {
-    let path = folder()?.join(tool);
-    let output = Command::new(&path).args(arguments).current_dir(root()).output();
-    let output =
-        output.map_err(|error| ToolError(format!("cannot run {}: {error}; build the workspace", path.display())))?;
+    let output = self::tool(tool)?.args(arguments).output();
+    let output = output.map_err(|error| ToolError(format!("cannot run {tool}: {error}; build the workspace")))?;
     match output.status.code() {
         Some(_) => Ok(output),
         None => Err(ToolError(format!("{tool} was ended by a signal"))),

@@ -3,7 +3,9 @@
 //! Each is assembled, run on the simulator (strict: an address out of range is a trap), and its results are compared with
 //! a reference that was written separately, or with published results.
 
+use fenn_assembler::assemble_text;
 use fenn_isa::memory::{LANES, Space};
+use fenn_iss::{Limits, Machine, Options, Stop};
 use fenn_testbench::kernels::experiment::{self, exponential_of_all};
 use fenn_testbench::kernels::network::{Synapse, pack, propagate};
 use fenn_testbench::kernels::neuron::{Alif, Lif};
@@ -401,6 +403,26 @@ fn mistakes_are_told() {
     // Strict: the second vector lies beyond the end of vector memory.
     let end = 512 * 1024 - 64;
     assert!(matches!(bench.call("exp", &[0, end, 2]), Err(KernelError::Stopped { .. })));
+}
+
+/// The program in the kernels' README is assembled with `exp.s` and leaves what its comment says.
+#[test]
+fn readme() {
+    let folder = fenn_testbench::shared::root().join("programs/kernels");
+    let text = std::fs::read_to_string(folder.join("README.md")).unwrap();
+    let program = text.split("```asm").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let kernel = std::fs::read_to_string(folder.join("exp.s")).unwrap();
+    let image = assemble_text("README.md", &format!("{program}\n{kernel}")).unwrap();
+    let mut machine = Machine::from_image(&image, Options { strict: true }).unwrap();
+    let outcome = machine.run(Limits { instructions: Some(10_000) }, &mut ());
+    assert!(matches!(outcome.stop, Stop::Ecall { .. }), "{outcome:?}");
+    let bytes = machine.read_bytes(Space::Vector, image.symbol("y").unwrap().address, 64).unwrap();
+    let values: Vec<i16> = bytes.chunks(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
+    let comment = program.lines().find_map(|line| line.split_once("# ").filter(|_| line.starts_with("y:"))).unwrap().1;
+    let stated: Vec<i16> =
+        comment.split(" in ").next().unwrap().split(", ").map(|code| code.parse().unwrap()).collect();
+    assert_eq!(values[..4], stated);
+    assert_eq!(values[4..], [512; 28]);
 }
 
 /// Every function of the kernels is called by a test of this file or an experiment; programs of their own have no functions.
