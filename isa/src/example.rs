@@ -62,10 +62,10 @@ pub const fn example(op: Op) -> &'static str {
         ),
         Op::Bltu => lines!(
             "        li      a1, -1          # 2^32 - 1 as an unsigned number",
-            "        bltu    a1, zero, less",
-            "        li      a0, 1",
+            "        bltu    zero, a1, less",
+            "        li      a0, 1           # not executed",
             "less:",
-            "# a0 = 1"
+            "# a0 = 0"
         ),
         Op::Bgeu => lines!(
             "        li      a1, -1          # 2^32 - 1 as an unsigned number",
@@ -140,8 +140,8 @@ pub const fn example(op: Op) -> &'static str {
         Op::Slt => lines!("        li      a1, -1", "        slt     a0, a1, zero", "# a0 = 1"),
         Op::Sltu => lines!(
             "        li      a1, -1          # 2^32 - 1 as an unsigned number",
-            "        sltu    a0, a1, zero",
-            "# a0 = 0"
+            "        sltu    a0, zero, a1",
+            "# a0 = 1"
         ),
         Op::Xor => {
             lines!("        li      a1, 0b1100", "        li      a2, 0b1010", "        xor     a0, a1, a2", "# a0 = 6")
@@ -290,10 +290,11 @@ pub const fn example(op: Op) -> &'static str {
         Op::Min => lines!("        li      a1, -1", "        min     a0, a1, zero", "# a0 = -1"),
         Op::Minu => lines!(
             "        li      a1, -1          # 2^32 - 1 as an unsigned number",
-            "        minu    a0, a1, zero",
-            "# a0 = 0"
+            "        li      a2, 5",
+            "        minu    a0, a1, a2",
+            "# a0 = 5"
         ),
-        Op::Max => lines!("        li      a1, -1", "        max     a0, a1, zero", "# a0 = 0"),
+        Op::Max => lines!("        li      a1, -1", "        li      a2, 5", "        max     a0, a1, a2", "# a0 = 5"),
         Op::Maxu => lines!(
             "        li      a1, -1          # 2^32 - 1 as an unsigned number",
             "        maxu    a0, a1, zero",

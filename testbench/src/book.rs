@@ -112,7 +112,11 @@ fn documentation(path: &str, heading: &str) -> Result<String, ToolError> {
     Ok(text)
 }
 
-/// ``[`Name`]`` as `` `Name` ``: links into the Rust documentation lead nowhere here.
+/// Links into the Rust documentation lead nowhere here: ``[`Name`]`` becomes `` `Name` ``, and options of the library what
+/// a description calls them.
 fn without_links(line: &str) -> String {
-    line.replace("[`", "`").replace("`]", "`")
+    line.replace("[`Options::rounding`]", "the description's `rounding`")
+        .replace("[`Options::published`]", "`dialect = \"published\"`")
+        .replace("[`", "`")
+        .replace("`]", "`")
 }

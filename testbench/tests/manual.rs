@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use fenn_assembler::assemble_text;
 use fenn_isa::example::example;
 use fenn_isa::exception::{Exception, Raised};
+use fenn_isa::image::Image;
 use fenn_isa::memory::{MachineConfig, Space};
 use fenn_isa::operand::{OperandKind, VReg, XReg};
 use fenn_isa::{Inst, Op, SPECS};
@@ -94,20 +95,28 @@ fn found(machine: &Machine, place: &str) -> (Vec<u32>, u32) {
     }
 }
 
-/// Runs a block and says what is not as it claims; and what it executed.
-fn run(block: &Block) -> (Vec<String>, BTreeSet<Op>) {
+/// The program of a block.
+fn assembled(block: &Block) -> Result<Image, String> {
+    assemble_text(&block.place, &format!("{}\n.text\necall\n", block.text))
+        .map_err(|message| format!("{}:\n{message}", block.place))
+}
+
+/// Runs the program of a block and says what is not as the block claims; and what was executed.
+fn run_image(block: &Block, image: &Image) -> (Vec<String>, BTreeSet<Op>) {
     let mut statistics = Statistics::default();
-    let image = match assemble_text(&block.place, &format!("{}\n.text\necall\n", block.text)) {
-        Ok(image) => image,
-        Err(message) => return (vec![format!("{}:\n{message}", block.place)], BTreeSet::new()),
-    };
-    let mut machine = Machine::from_image(&image, Options { strict: true }).expect("an assembled image can be loaded");
+    let mut machine = Machine::from_image(image, Options { strict: true }).expect("an assembled image can be loaded");
     let stop = machine.run(MOST, &mut statistics).stop;
     let mut executed: BTreeSet<Op> = statistics.by_op().iter().map(|(op, _)| *op).collect();
-    match stop {
-        Stop::Ecall { .. } => executed.insert(Op::Ecall),
-        Stop::Ebreak { .. } => executed.insert(Op::Ebreak),
-        _ => false,
+    let ended = match stop {
+        Stop::Ecall { .. } => {
+            executed.insert(Op::Ecall);
+            "ecall"
+        }
+        Stop::Ebreak { .. } => {
+            executed.insert(Op::Ebreak);
+            "ebreak"
+        }
+        _ => "otherwise",
     };
     let mut wrong = Vec::new();
     let mut wanted_stop = "ecall";
@@ -122,15 +131,32 @@ fn run(block: &Block) -> (Vec<String>, BTreeSet<Op>) {
             wrong.push(format!("{}: {place} is {numbers:x?}, not {wanted:x}", block.place));
         }
     }
-    let ended = match stop {
-        Stop::Ecall { .. } => "ecall",
-        Stop::Ebreak { .. } => "ebreak",
-        _ => "otherwise",
-    };
     if ended != wanted_stop {
         wrong.push(format!("{}: {stop}", block.place));
     }
     (wrong, executed)
+}
+
+/// As [`run_image`] for the block's own program.
+fn run(block: &Block) -> (Vec<String>, BTreeSet<Op>) {
+    match assembled(block) {
+        Ok(image) => run_image(block, &image),
+        Err(message) => (vec![message], BTreeSet::new()),
+    }
+}
+
+/// `image` with a `nop` in the place of every instruction of row `op`.
+fn without(op: Op, mut image: Image) -> Image {
+    let nop = Inst::encode(fenn_isa::text::parse("addi zero, zero, 0").expect("an instruction"));
+    for segment in image.segments.iter_mut().filter(|segment| segment.space == Space::Instruction) {
+        for word in segment.bytes.chunks_exact_mut(4) {
+            let found = Inst::decode(u32::from_le_bytes([word[0], word[1], word[2], word[3]]));
+            if found.is_some_and(|inst| inst.op() == op) {
+                word.copy_from_slice(&nop.to_le_bytes());
+            }
+        }
+    }
+    image
 }
 
 fn markdown(folder: &Path, pages: &mut Vec<PathBuf>) {
@@ -167,6 +193,19 @@ fn an_instruction_s_example_executes_it() {
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
         assert!(executed.contains(op), "the example of `{name}` does not execute it");
         assert!(block.text.lines().any(|line| line.contains(name)), "the example of `{name}` does not show it");
+    }
+}
+
+/// The machine has nothing to reorder and nothing to wait for, so nothing can be seen of these.
+const NOTHING_TO_SEE: [Op; 3] = [Op::Fence, Op::FenceI, Op::Wfi];
+
+#[test]
+fn an_example_fails_without_its_instruction() {
+    for op in Op::ALL.iter().filter(|op| !NOTHING_TO_SEE.contains(op)) {
+        let name = op.spec().mnemonic();
+        let block = Block { place: name.to_owned(), text: example(*op).to_owned() };
+        let image = without(*op, assembled(&block).unwrap_or_else(|error| panic!("{error}")));
+        assert!(!run_image(&block, &image).0.is_empty(), "the example of `{name}` would pass if it did nothing");
     }
 }
 
@@ -219,6 +258,11 @@ fn the_book_s_links_and_inclusions_lead_somewhere() {
         }
     }
     let summary = std::fs::read_to_string(root().join("docs/src/SUMMARY.md")).expect("there is a summary");
+    let kernels = std::fs::read_to_string(root().join("docs/src/kernels.md")).expect("there is a page of kernels");
+    for entry in std::fs::read_dir(root().join("programs/kernels")).expect("there are kernels") {
+        let name = entry.expect("a folder can be listed").file_name().to_string_lossy().into_owned();
+        assert!(!name.ends_with(".s") || kernels.contains(&format!("kernels/{name}}}}}")), "the book lacks {name}");
+    }
     let manual = std::fs::read_to_string(root().join("isa/MANUAL.md")).expect("there is a manual");
     let chapters = between(&manual, "<!-- ANCHOR: ", ' ');
     for chapter in chapters {

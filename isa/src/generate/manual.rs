@@ -22,7 +22,8 @@ book of everything.\n\n";
 
 const INSTRUCTIONS: &str = "\
 In the equations `x[r]` is a scalar register, `v[r][i]` lane `i` of a vector register, `llm[i]` the memory of lane `i`, `pc` \
-the instruction's own address. Scalar arithmetic is modulo 2^32 unless stated. In the encodings `-` is a bit that is ignored. \
+the instruction's own address. Scalar arithmetic is modulo 2^32 unless stated. In the encodings `-` is a bit that is ignored, and \
+a field of one bit, such as `[20]`, is that bit of the operand beside it. \
 A word that matches no row is an illegal instruction. Examples end with what they leave, as comments; `v3 = 5` means all \
 lanes.\n\n";
 
@@ -286,7 +287,9 @@ fn encoding(text: &mut String, spec: &Spec) {
         let low = high - width;
         let span = if width == 1 { low.to_string() } else { format!("{}:{low}", high - 1) };
         let _ = write!(bits, "<th colspan=\"{width}\">{span}</th>");
-        let _ = write!(names, "<td colspan=\"{width}\"><code>{token}</code></td>");
+        // There is no room for more than the bit's number in a column of one bit.
+        let shown = if width == 1 { token.find('[').map_or(token, |start| &token[start..]) } else { token };
+        let _ = write!(names, "<td colspan=\"{width}\"><code>{shown}</code></td>");
         high = low;
     }
     let _ = writeln!(text, "<table class=\"encoding\">\n<tr>{bits}</tr>\n<tr>{names}</tr>\n</table>\n");
