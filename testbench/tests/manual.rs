@@ -2,12 +2,13 @@
 //! raises the exceptions that the manual says.
 //!
 //! The blocks marked `asm` are examples. Their lines `# place = number, ...` are what must hold when the program has
-//! ended; places are those of `fenn_isa::example`. An `ecall` is put behind each, in `.text`.
+//! ended; places are those of `fenn_isa::example`. An `ecall` is put behind each, in `.text`. Files that an example
+//! includes stand below it, each under a line `# file NAME`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use fenn_assembler::assemble_text;
+use fenn_assembler::{Assembly, Source, assemble_with_files, diagnostic};
 use fenn_isa::example::example;
 use fenn_isa::exception::{Exception, Raised};
 use fenn_isa::image::Image;
@@ -95,10 +96,18 @@ fn found(machine: &Machine, place: &str) -> (Vec<u32>, u32) {
     }
 }
 
-/// The program of a block.
+/// The program of a block. What stands below a line `# file NAME` is a file that it can include.
 fn assembled(block: &Block) -> Result<Image, String> {
-    assemble_text(&block.place, &format!("{}\n.text\necall\n", block.text))
-        .map_err(|message| format!("{}:\n{message}", block.place))
+    let mut parts = block.text.split("# file ");
+    let text = format!("{}\n.text\necall\n", parts.next().unwrap_or_default());
+    let files: BTreeMap<String, Vec<u8>> = parts
+        .filter_map(|part| part.split_once('\n'))
+        .map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec()))
+        .collect();
+    let source = Source::new("example.s", text);
+    let assembly = assemble_with_files(&[source], &fenn_assembler::Options::default(), &files);
+    let Assembly { image, diagnostics, sources, .. } = assembly;
+    image.ok_or_else(|| format!("{}:\n{}", block.place, diagnostic::render(&diagnostics, &sources, false)))
 }
 
 /// Runs the program of a block and says what is not as the block claims; and what was executed.
