@@ -42,8 +42,9 @@ gen: ## write the files that are read off the tables and the tools; read the dif
 lint: ## the generated SystemVerilog, by Verilator
 	verilator --lint-only -Wall rtl/lint/waivers.vlt rtl/pkg/fenn_isa_pkg.sv rtl/lint/fenn_isa_pkg_top.sv
 
-bench: ## simulated instructions per second
+bench: ## simulated instructions and assembled lines per second
 	$(CARGO) bench --quiet -p fenn-iss
+	$(CARGO) bench --quiet -p fenn-assembler --bench lines
 
 doc: $(MDBOOK) ## the manual as a book, out/book, and the Rust documentation, with private items
 	$(MDBOOK) build docs

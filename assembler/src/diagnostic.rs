@@ -289,7 +289,7 @@ pub enum Problem {
     #[error("macros, repetitions and included files are more than {0} deep here")]
     ExpansionDepth(usize),
     /// Macros and repetitions that become too much text.
-    #[error("macros and repetitions become more than 2^21 statements or 64 MiB of text")]
+    #[error("macros and repetitions become more than 2^20 statements or 32 MiB of text")]
     ExpansionBudget,
     /// A file that includes itself.
     #[error("the file {0} includes itself")]

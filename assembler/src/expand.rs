@@ -28,9 +28,9 @@ use crate::source::{Origin, Source, Span};
 /// Expansions and inclusions within each other.
 const DEEPEST: usize = 100;
 /// Statements that come of expansions.
-const MOST_STATEMENTS: u32 = 1 << 21;
+const MOST_STATEMENTS: u32 = 1 << 20;
 /// Bytes of text that macros are expanded to.
-const MOST_TEXT: usize = 1 << 26;
+const MOST_TEXT: usize = 1 << 25;
 /// Inclusions.
 const MOST_FILES: usize = 4096;
 /// Bytes of included files.
