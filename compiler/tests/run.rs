@@ -288,7 +288,7 @@ fn check(network: Network, ready_flag: bool) {
     let compiled = compile(&network, &options).unwrap_or_else(|error| panic!("{error}"));
     let image = &compiled.image;
     let manifest = image.manifest.as_ref().unwrap();
-    let mut machine = Machine::from_image(image, MachineOptions { strict: true }).unwrap();
+    let mut machine = Machine::from_image(image, MachineOptions { strict: true, ..MachineOptions::default() }).unwrap();
     let mut interpreter = Interpreter::new(&network).unwrap();
     for run in 0..3 {
         let train = spikes(network.inputs[0].size, network.steps, run as u32);

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use fenn_isa::image::Image;
 use fenn_isa::memory::{MachineConfig, Space};
-use fenn_iss::{Limits, Machine, OneCycle, Options, Stop, Timing, Trap};
+use fenn_iss::{Limits, Machine, Options, Stop, Trap};
 
 use crate::device::{Device, Finished, Limit};
 use crate::error::{DeviceError, Exceeded};
@@ -17,10 +17,10 @@ use crate::error::{DeviceError, Exceeded};
 /// Instructions between two looks at the clock: some tens of milliseconds.
 pub const SLICE: u64 = 1 << 20;
 
-/// A simulated core, with a model of time.
+/// A simulated core.
 #[derive(Debug, Clone)]
-pub struct Simulator<T = OneCycle> {
-    machine: Machine<T>,
+pub struct Simulator {
+    machine: Machine,
     name: String,
     loaded: bool,
     /// What the run that has not ended has come to so far.
@@ -41,19 +41,18 @@ impl Simulator {
     /// # Errors
     /// [`DeviceError::Config`] for sizes no machine can have.
     pub fn with_options(config: MachineConfig, options: Options) -> Result<Self, DeviceError> {
-        Ok(Self::from_machine(Machine::new(config, options)?, "simulator (one cycle per instruction)"))
+        let name = format!("simulator (cycles of {})", options.profile.doc);
+        Ok(Self::from_machine(Machine::new(config, options)?, &name))
     }
-}
 
-impl<T: Timing> Simulator<T> {
     /// A device over this machine, whatever it holds; a program must still be loaded. `name` says in a few words what it
     /// is and how it counts cycles.
-    pub fn from_machine(machine: Machine<T>, name: &str) -> Self {
+    pub fn from_machine(machine: Machine, name: &str) -> Self {
         Self { machine, name: name.to_owned(), loaded: false, running: None }
     }
 }
 
-impl<T: Timing + Send> Device for Simulator<T> {
+impl Device for Simulator {
     fn name(&self) -> String {
         self.name.clone()
     }

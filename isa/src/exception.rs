@@ -64,11 +64,13 @@ impl Raised {
             Class::LaneLoad => (&[], &[LoadMisaligned, LoadFault]),
             Class::LaneStore => (&[], &[StoreMisaligned, StoreFault]),
             Class::Alu
+            | Class::Count
             | Class::Multiply
             | Class::MultiplyHigh
             | Class::Divide
             | Class::Fence
             | Class::System
+            | Class::TrapReturn
             | Class::VectorAlu
             | Class::VectorMultiply
             | Class::VectorRandom

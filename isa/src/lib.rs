@@ -29,5 +29,7 @@ pub mod operand;
 pub mod seed;
 pub mod spec;
 pub mod text;
+pub mod timing;
+pub mod usage;
 
 pub use spec::{Class, Extension, Inst, Op, Role, SPECS, Spec};

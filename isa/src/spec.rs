@@ -34,6 +34,8 @@ pub enum Role {
 pub enum Class {
     /// Scalar arithmetic in one cycle.
     Alu,
+    /// A count of all ones of a word, which is deeper than other arithmetic.
+    Count,
     /// Scalar multiply, low word.
     Multiply,
     /// Scalar multiply, high word.
@@ -54,8 +56,10 @@ pub enum Class {
     Csr,
     /// Memory ordering.
     Fence,
-    /// Environment calls and returns from traps.
+    /// Environment calls and waits.
     System,
+    /// Return from a trap.
+    TrapReturn,
     /// Lane arithmetic in one cycle.
     VectorAlu,
     /// Lane multiplies, and shifts that round.
@@ -81,6 +85,40 @@ pub enum Class {
 }
 
 impl Class {
+    /// All of them; a class as a number is its index here.
+    pub const ALL: [Self; 25] = [
+        Self::Alu,
+        Self::Count,
+        Self::Multiply,
+        Self::MultiplyHigh,
+        Self::Divide,
+        Self::Load,
+        Self::Store,
+        Self::Branch,
+        Self::Jump,
+        Self::JumpRegister,
+        Self::Csr,
+        Self::Fence,
+        Self::System,
+        Self::TrapReturn,
+        Self::VectorAlu,
+        Self::VectorMultiply,
+        Self::VectorRandom,
+        Self::VectorFill,
+        Self::VectorToScalar,
+        Self::VectorSelect,
+        Self::VectorLoad,
+        Self::VectorStore,
+        Self::LaneLoad,
+        Self::LaneStore,
+        Self::GeneratorLoad,
+    ];
+
+    /// Whether the vector unit executes it.
+    pub const fn is_vector(self) -> bool {
+        self as u8 >= Self::VectorAlu as u8
+    }
+
     /// Whether the destination keeps its old value in some lanes, and is therefore read too.
     pub const fn merges_destination(self) -> bool {
         matches!(self, Self::VectorSelect | Self::LaneLoad)
@@ -451,7 +489,7 @@ instructions! {
     /// Returns from traps and waiting, of the privileged architecture.
     Machine {
         /// `pc = mepc; mstatus.MIE = mstatus.MPIE; mstatus.MPIE = 1`.
-        Mret {} System
+        Mret {} TrapReturn
             "mret" = "0011000 00010 00000 000 00000 11100 11";
         /// May wait for an interrupt; here it does nothing.
         Wfi {} System
@@ -543,7 +581,7 @@ instructions! {
         Ctz { rd: XReg, rs1: XReg } Alu
             "ctz rd, rs1" = "0110000 00001 rs1 001 rd 00100 11";
         /// `x[rd]` = number of ones in `x[rs1]`.
-        Cpop { rd: XReg, rs1: XReg } Alu
+        Cpop { rd: XReg, rs1: XReg } Count
             "cpop rd, rs1" = "0110000 00010 rs1 001 rd 00100 11";
         /// `x[rd] = sext(x[rs1][7:0])`.
         SextB { rd: XReg, rs1: XReg } Alu

@@ -53,7 +53,7 @@ impl Core {
         Ok(old)
     }
 
-    fn read_csr(&self, register: Register) -> u32 {
+    fn read_csr(&mut self, register: Register) -> u32 {
         let csrs = &self.state.csrs;
         let into = self.state.dma.channel(Direction::IntoVector);
         let out_of = self.state.dma.channel(Direction::OutOfVector);
@@ -72,11 +72,11 @@ impl Core {
             Register::Mm2sSrcAddr => into.source,
             Register::Mm2sDstAddr => into.destination,
             Register::Mm2sCount => into.count,
-            Register::Mm2sStatus => into.status(),
+            Register::Mm2sStatus => self.poll_dma(Direction::IntoVector),
             Register::S2mmSrcAddr => out_of.source,
             Register::S2mmDstAddr => out_of.destination,
             Register::S2mmCount => out_of.count,
-            Register::S2mmStatus => out_of.status(),
+            Register::S2mmStatus => self.poll_dma(Direction::OutOfVector),
             // Constants; the controls read 0, which is their reset value.
             Register::Misa | Register::Mhartid | Register::Mm2sControl | Register::S2mmControl => register.spec().reset,
         }
@@ -120,9 +120,13 @@ impl Core {
         self.counters_written |= INHIBIT_INSTRUCTIONS;
     }
 
+    fn poll_dma(&mut self, direction: Direction) -> u32 {
+        self.state.dma.channel_mut(direction).poll(self.state.cycles)
+    }
+
     fn control_dma(&mut self, direction: Direction, value: u32) {
         if value & 1 != 0 {
-            self.state.dma.start(direction, self.state.cycles, &self.memory);
+            self.state.dma.start(direction, self.state.cycles, &self.memory, &self.dram);
         }
     }
 }

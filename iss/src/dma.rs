@@ -1,8 +1,8 @@
 //! The DMA engine: two channels, one into vector memory (MM2S) and one out of it (S2MM).
 //!
 //! Contract. Writing 1 to bit 0 of a channel's control register starts a transfer with the registers' values at that
-//! moment. It waits 10 cycles (status START), moves 64 bytes every 4 cycles (TRANSFERRING), and is then IDLE | OK: the
-//! published simulator's `10 + 4·(bytes/64)`. The clock starts with the cycle in which the write executes. All data move
+//! moment. It waits for DRAM (status START), moves data (TRANSFERRING), and is then IDLE | OK; how long either takes is in
+//! [`DramTiming`], by default the published simulator's `10 + 4·(bytes/64)` cycles. The clock starts with the cycle in which the write executes. All data move
 //! in the last cycle: a program that touches either end of a running transfer sees the state before it.
 //!
 //! What the engine cannot do ends at once, with IDLE and
@@ -18,13 +18,10 @@
 
 use fenn_isa::csr::{DMA_MAX_BYTES, dma_status};
 use fenn_isa::memory::{Space, VECTOR_BYTES};
+use fenn_isa::timing::DramTiming;
 
 use crate::memory::Memory;
 
-/// Cycles before the first byte moves.
-pub const SETUP_CYCLES: u64 = 10;
-/// Cycles for 64 bytes.
-pub const CYCLES_PER_VECTOR: u64 = 4;
 /// When nothing is going to happen.
 const NEVER: u64 = u64::MAX;
 
@@ -69,6 +66,8 @@ struct Running {
     begins: u64,
     /// The clock at which the transfer has ended.
     ends: u64,
+    /// Cycles from one row to the next.
+    row_cycles: u64,
 }
 
 /// One channel: its registers and what it is doing.
@@ -82,17 +81,42 @@ pub struct Channel {
     pub count: u32,
     status: u32,
     running: Option<Running>,
+    /// The clock of the last read of the status, if it found the channel busy.
+    polled: Option<u64>,
+    waited: u64,
 }
 
 impl Default for Channel {
     fn default() -> Self {
-        Self { source: 0, destination: 0, count: 0, status: dma_status::IDLE, running: None }
+        Self { source: 0, destination: 0, count: 0, status: dma_status::IDLE, running: None, polled: None, waited: 0 }
     }
 }
 
 impl Channel {
     /// `*_status`.
     pub fn status(&self) -> u32 {
+        self.status
+    }
+
+    /// Cycles that the program has spent waiting for this channel since the reset: those between a read of the status that
+    /// found it busy and the next read. They are not stalls, for instructions were issued meanwhile.
+    pub fn waited(&self) -> u64 {
+        self.waited
+    }
+
+    /// The transfer that has not ended.
+    pub fn running(&self) -> Option<&Transfer> {
+        self.running.as_ref().map(|running| &running.transfer)
+    }
+
+    /// `*_status`, read by the program at `clock`.
+    pub(crate) fn poll(&mut self, clock: u64) -> u32 {
+        if let Some(before) = self.polled.take() {
+            self.waited += clock - before;
+        }
+        if self.status & dma_status::IDLE == 0 {
+            self.polled = Some(clock);
+        }
         self.status
     }
 }
@@ -128,8 +152,16 @@ impl Dma {
         clock >= self.next_event
     }
 
+    /// Whether a row enters or leaves vector memory in this cycle.
+    pub(crate) fn moves_row_at(&self, clock: u64) -> bool {
+        self.channels.iter().filter_map(|channel| channel.running.as_ref()).any(|running| {
+            (running.begins..running.ends).contains(&clock)
+                && (clock + 1 - running.begins).is_multiple_of(running.row_cycles)
+        })
+    }
+
     /// Starts a transfer at `clock`.
-    pub(crate) fn start(&mut self, direction: Direction, clock: u64, memory: &Memory) {
+    pub(crate) fn start(&mut self, direction: Direction, clock: u64, memory: &Memory, dram: &DramTiming) {
         let channel = &mut self.channels[direction as usize];
         if channel.running.is_some() {
             channel.status |= dma_status::INTERNAL_ERROR;
@@ -141,10 +173,10 @@ impl Dma {
             channel.status = dma_status::IDLE | error;
             return;
         }
-        let begins = clock + SETUP_CYCLES;
-        let ends = begins + CYCLES_PER_VECTOR * u64::from(bytes / VECTOR_BYTES);
+        let begins = clock + u64::from(dram.latency);
+        let ends = begins + dram.transfer_cycles(bytes);
         channel.status = dma_status::START;
-        channel.running = Some(Running { transfer, begins, ends });
+        channel.running = Some(Running { transfer, begins, ends, row_cycles: dram.row_cycles() });
         self.next_event = self.next_event.min(begins);
     }
 
@@ -157,7 +189,7 @@ impl Dma {
         order.sort_by_key(|direction| self.channel(*direction).running.as_ref().map_or(NEVER, |running| running.ends));
         for direction in order {
             let channel = &mut self.channels[direction as usize];
-            let Some(Running { transfer, begins, ends }) = channel.running.clone() else { continue };
+            let Some(Running { transfer, begins, ends, .. }) = channel.running.clone() else { continue };
             let refused = channel.status & dma_status::INTERNAL_ERROR;
             if clock >= ends {
                 memory.transfer(&transfer);

@@ -13,8 +13,9 @@ mod vector;
 use fenn_isa::Inst;
 use fenn_isa::csr::Register;
 use fenn_isa::lane::{self, Rounding};
+use fenn_isa::timing::DramTiming;
 
-use crate::csr::{MIE, MPIE, Write};
+use crate::csr::{INHIBIT_CYCLES, MIE, MPIE, Write};
 use crate::memory::Memory;
 use crate::observe::Observer;
 use crate::state::State;
@@ -63,6 +64,8 @@ pub(crate) struct Core {
     pub(crate) ready_flag: u32,
     /// Bits as in `mcountinhibit`: the counters that the instruction being executed has written.
     pub(crate) counters_written: u32,
+    /// What transfers between DRAM and vector memory take.
+    pub(crate) dram: DramTiming,
 }
 
 impl Core {
@@ -198,6 +201,15 @@ impl Core {
             Inst::VStoreL { vs2, imm, vs1 } => self.store_lanes(vs2, vs1, imm, observer)?,
         }
         Ok(Detail::Nothing)
+    }
+
+    /// Lets cycles pass in which nothing is issued.
+    #[inline(always)]
+    pub(crate) fn pass(&mut self, cycles: u64) {
+        self.state.cycles += cycles;
+        if self.state.csrs.mcountinhibit & INHIBIT_CYCLES == 0 {
+            self.state.csrs.mcycle = self.state.csrs.mcycle.wrapping_add(cycles);
+        }
     }
 
     fn return_from_trap(&mut self) {

@@ -5,8 +5,8 @@
 //! stops; every way of stopping is a value ([`Stop`]) with a program counter in it. No program makes it panic, and two
 //! runs from equal states are equal.
 //!
-//! Meaning, time and watching are apart: [`execute`](Machine::step) changes [`State`] and memories, [`Timing`] says how
-//! many cycles that took, an [`Observer`] sees it happen. None of the three knows the others.
+//! Meaning, time and watching are apart: [`execute`](Machine::step) changes [`State`] and memories, a
+//! [`Pipeline`] says when, an [`Observer`] sees it happen. None of the three knows the others.
 //!
 //! ```
 //! use fenn_isa::{image::{Image, Segment}, memory::Space, operand::XReg, text};
@@ -42,5 +42,5 @@ pub use error::Error;
 pub use machine::{Limits, Machine, Options, Outcome};
 pub use observe::{Observer, Statistics, Trace};
 pub use state::{State, Vector};
-pub use timing::{OneCycle, Retired, Timing};
+pub use timing::{Pipeline, Retired, StallTable};
 pub use trap::{Access, AccessKind, Cause, Stop, Trap};

@@ -13,8 +13,11 @@
 //!
 //! Not here: what instructions do (see `execute`).
 
+use fenn_isa::Inst;
 use fenn_isa::image::Image;
 use fenn_isa::memory::{MachineConfig, Space};
+use fenn_isa::timing::{FENN, Profile};
+use fenn_isa::usage::Usage;
 
 use crate::csr::{INHIBIT_CYCLES, INHIBIT_INSTRUCTIONS, MIE, MPIE};
 use crate::error::Error;
@@ -22,15 +25,24 @@ use crate::execute::{Core, Exit, Halt, NO_HANDLER, NO_READY_FLAG};
 use crate::memory::Memory;
 use crate::observe::Observer;
 use crate::state::State;
-use crate::timing::{OneCycle, Retired, Timing};
+use crate::timing::{Detail, Issue, Pipeline, Retired, StallTable, Stalls};
 use crate::trap::{Stop, Trap};
 
-/// How a machine differs from the board.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// What kind of machine it is, besides its memories.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     /// Trap where the board carries on: misaligned scalar accesses, vector and lane-local addresses beyond the end, odd
     /// lane-local addresses.
     pub strict: bool,
+    /// How long things take.
+    pub profile: Profile,
+}
+
+impl Default for Options {
+    /// This project's core, carrying on where the board does.
+    fn default() -> Self {
+        Self { strict: false, profile: FENN }
+    }
 }
 
 /// When a run ends although the program does not.
@@ -47,27 +59,46 @@ pub struct Outcome {
     pub stop: Stop,
     /// Instructions retired in this run; those that stop it are not.
     pub instructions: u64,
-    /// Cycles of this run, as [`Timing`] counts them.
+    /// Cycles of this run, as the machine's [`Profile`] has them.
     pub cycles: u64,
 }
 
-/// A machine, with a model of time.
+/// An instruction that has been executed and not been counted.
+struct Executed {
+    pc: u32,
+    inst: Inst,
+    usage: Usage,
+    issue: Issue,
+    /// `mcountinhibit` before it.
+    inhibited: u32,
+    detail: Detail,
+}
+
+/// A machine.
 ///
 /// Clones are independent; they share pages of DRAM until one writes them, so a clone for every thread is cheap.
 #[derive(Debug, Clone)]
-pub struct Machine<T = OneCycle> {
+pub struct Machine {
     core: Core,
-    timing: T,
+    timing: Pipeline,
     entry: u32,
 }
 
 impl Machine {
-    /// A machine with these memories, all zero, in the state after reset. Every instruction takes one cycle.
+    /// A machine with these memories, all zero, in the state after reset.
     ///
     /// # Errors
     /// [`Error::Config`] for sizes no machine can have.
     pub fn new(config: MachineConfig, options: Options) -> Result<Self, Error> {
-        Self::with_timing(config, options, OneCycle)
+        let core = Core {
+            state: State::default(),
+            memory: Memory::new(config)?,
+            strict: options.strict,
+            ready_flag: NO_READY_FLAG,
+            counters_written: 0,
+            dram: options.profile.dram,
+        };
+        Ok(Self { core, timing: Pipeline::new(options.profile), entry: 0 })
     }
 
     /// The machine that `image` was made for, loaded with it.
@@ -78,23 +109,6 @@ impl Machine {
         let mut machine = Self::new(image.config, options)?;
         machine.load(image)?;
         Ok(machine)
-    }
-}
-
-impl<T: Timing> Machine<T> {
-    /// A machine with this model of time.
-    ///
-    /// # Errors
-    /// [`Error::Config`] for sizes no machine can have.
-    pub fn with_timing(config: MachineConfig, options: Options, timing: T) -> Result<Self, Error> {
-        let core = Core {
-            state: State::default(),
-            memory: Memory::new(config)?,
-            strict: options.strict,
-            ready_flag: NO_READY_FLAG,
-            counters_written: 0,
-        };
-        Ok(Self { core, timing, entry: 0 })
     }
 
     /// Fills the memories with what `image` says and zero elsewhere, and resets the core to begin at its entry point.
@@ -139,9 +153,14 @@ impl<T: Timing> Machine<T> {
         self.core.memory.config()
     }
 
-    /// The model of time.
-    pub fn timing(&self) -> &T {
+    /// What the machine's time is reckoned by.
+    pub fn timing(&self) -> &Pipeline {
         &self.timing
+    }
+
+    /// Cycles lost since the reset, by cause.
+    pub fn stalls(&self) -> &StallTable {
+        self.timing.stalls()
     }
 
     /// Copies bytes out of a memory, in the order that [`fenn_isa::memory`] states.
@@ -190,11 +209,14 @@ impl<T: Timing> Machine<T> {
     /// Why the run ends, where it does; never [`Stop::InstructionLimit`].
     #[inline(always)]
     pub fn step<O: Observer>(&mut self, observer: &mut O) -> Result<(), Stop> {
-        if self.core.state.dma.is_due(self.core.state.cycles) {
-            self.advance_dma(self.core.state.cycles, observer);
+        let pc = self.core.state.pc;
+        let usage = self.core.memory.usage(pc);
+        let issue = self.timing.issue(self.core.state.cycles, &usage, &self.core.state.dma);
+        self.core.pass(issue.at - self.core.state.cycles);
+        if self.core.state.dma.is_due(issue.at) {
+            self.advance_dma(issue.at, observer);
         }
         let core = &mut self.core;
-        let pc = core.state.pc;
         let inhibited = core.state.csrs.mcountinhibit;
         let inst = match core.memory.fetch(pc) {
             Ok(inst) => inst,
@@ -203,13 +225,11 @@ impl<T: Timing> Machine<T> {
         core.state.pc = pc.wrapping_add(4);
         match core.execute(pc, inst, observer) {
             Ok(detail) => {
-                let next = self.core.state.pc;
-                self.retire(Retired { pc, inst, next, detail }, inhibited, observer);
+                self.retire(Executed { pc, inst, usage, issue, inhibited, detail }, observer);
                 Ok(())
             }
             Err(Exit::ReadyFlag(detail)) => {
-                let next = self.core.state.pc;
-                Err(self.end_at_flag(Retired { pc, inst, next, detail }, inhibited, observer))
+                Err(self.end_at_flag(Executed { pc, inst, usage, issue, inhibited, detail }, observer))
             }
             Err(Exit::NotExecuted(halt)) => self.leave(pc, halt, observer),
         }
@@ -217,22 +237,26 @@ impl<T: Timing> Machine<T> {
 
     /// Counts an instruction that has been executed.
     #[inline(always)]
-    fn retire<O: Observer>(&mut self, retired: Retired, inhibited: u32, observer: &mut O) {
-        let cycles = self.timing.retire(&retired);
+    fn retire<O: Observer>(&mut self, executed: Executed, observer: &mut O) {
+        let Executed { pc, inst, usage, issue: Issue { at, before, port }, inhibited, detail } = executed;
+        let next = self.core.state.pc;
+        let after = self.timing.retire(at, &usage, pc, next, detail);
         let state = &mut self.core.state;
-        state.cycles += cycles;
+        state.cycles += 1;
         state.retired += 1;
         let stopped = inhibited | self.core.counters_written;
         if stopped != INHIBIT_CYCLES | INHIBIT_INSTRUCTIONS {
             if stopped & INHIBIT_CYCLES == 0 {
-                state.csrs.mcycle = state.csrs.mcycle.wrapping_add(cycles);
+                state.csrs.mcycle = state.csrs.mcycle.wrapping_add(1);
             }
             if stopped & INHIBIT_INSTRUCTIONS == 0 {
                 state.csrs.minstret = state.csrs.minstret.wrapping_add(1);
             }
         }
         self.core.counters_written = 0;
-        observer.retire(&retired, &self.core.state);
+        self.core.pass(after.map_or(0, |stall| u64::from(stall.cycles)));
+        let stalls = Stalls { before, port, after };
+        observer.retire(&Retired { pc, inst, next, detail, cycle: at, stalls }, &self.core.state);
     }
 
     /// Does what an instruction that has not been executed asks for instead.
@@ -250,10 +274,11 @@ impl<T: Timing> Machine<T> {
     }
 
     #[cold]
-    fn end_at_flag<O: Observer>(&mut self, retired: Retired, inhibited: u32, observer: &mut O) -> Stop {
-        self.retire(retired, inhibited, observer);
+    fn end_at_flag<O: Observer>(&mut self, executed: Executed, observer: &mut O) -> Stop {
+        let pc = executed.pc;
+        self.retire(executed, observer);
         self.advance_dma(u64::MAX, observer);
-        Stop::ReadyFlag { pc: retired.pc }
+        Stop::ReadyFlag { pc }
     }
 
     fn take_trap<O: Observer>(&mut self, trap: Trap, observer: &mut O) -> Result<(), Stop> {
@@ -270,11 +295,8 @@ impl<T: Timing> Machine<T> {
         let was_enabled = if csrs.mstatus & MIE != 0 { MPIE } else { 0 };
         csrs.mstatus = csrs.mstatus & !(MIE | MPIE) | was_enabled;
         state.pc = handler;
-        let cycles = self.timing.trap();
-        state.cycles += cycles;
-        if csrs.mcountinhibit & INHIBIT_CYCLES == 0 {
-            csrs.mcycle = csrs.mcycle.wrapping_add(cycles);
-        }
+        let cycles = 1 + self.timing.trap();
+        self.core.pass(cycles);
         Ok(())
     }
 

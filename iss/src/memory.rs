@@ -12,13 +12,14 @@
 //!
 //! A host reads and writes any space as bytes, in the order that [`fenn_isa::memory`] states.
 //!
-//! Invariant: a decoded instruction is always that of its word.
+//! Invariant: a decoded instruction, and what it uses, is always that of its word.
 
 use std::sync::Arc;
 
 use fenn_isa::Inst;
 use fenn_isa::image::Image;
 use fenn_isa::memory::{LANES, MachineConfig, Space, VECTOR_BYTES};
+use fenn_isa::usage::Usage;
 
 use crate::dma::{Direction, Transfer};
 use crate::error::Error;
@@ -71,6 +72,7 @@ pub struct Memory {
     config: MachineConfig,
     words: Vec<u32>,
     decoded: Vec<Option<Inst>>,
+    usage: Vec<Usage>,
     scalar: Vec<u8>,
     vector: Vec<Vector>,
     /// Row `a` holds what the lanes have at byte address `2·a`.
@@ -90,6 +92,7 @@ impl Memory {
             config,
             words: vec![0; words],
             decoded: vec![Inst::decode(0); words],
+            usage: vec![usage(Inst::decode(0)); words],
             scalar: vec![0; config.scalar_bytes as usize],
             vector: vec![Vector::ZERO; config.vector_bytes as usize / ROW],
             lane_local: vec![Vector::ZERO; config.lane_local_bytes as usize / 2],
@@ -159,6 +162,7 @@ impl Memory {
                 update(&mut word);
                 self.words[index] = u32::from_le_bytes(word);
                 self.decoded[index] = Inst::decode(self.words[index]);
+                self.usage[index] = usage(self.decoded[index]);
             }),
             Space::Scalar => self.scalar[at..at + bytes.len()].copy_from_slice(bytes),
             Space::Vector => write_units(at, bytes, |index, update| update_row(&mut self.vector[index], update)),
@@ -192,6 +196,12 @@ impl Memory {
             Some(Some(inst)) if pc.is_multiple_of(4) => Ok(*inst),
             _ => Err(self.fetch_fault(pc)),
         }
+    }
+
+    /// What the instruction at `pc` uses; nothing where there is none.
+    #[inline(always)]
+    pub(crate) fn usage(&self, pc: u32) -> Usage {
+        self.usage.get(pc as usize / 4).copied().unwrap_or(Usage::NOTHING)
     }
 
     #[cold]
@@ -312,6 +322,10 @@ impl Memory {
             Direction::OutOfVector => (0..rows).for_each(|row| *self.dram.row_mut(to + row) = self.vector[from + row]),
         }
     }
+}
+
+fn usage(inst: Option<Inst>) -> Usage {
+    inst.map_or(Usage::NOTHING, Usage::of)
 }
 
 /// Copies bytes from `address` out of memory that is made of units of `N` bytes.

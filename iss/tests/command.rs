@@ -65,7 +65,10 @@ fn sim(directory: &Path, arguments: &[&str]) -> Run {
 fn a_run_says_what_it_came_to() {
     let directory = directory(&program());
     let Run { code, out, err } = sim(directory.path(), &["p.elf"]);
-    assert_eq!((code, out.as_str(), err.as_str()), (0, "ended by ecall at pc 0x18\n6 instructions\n", ""));
+    assert_eq!(
+        (code, out.as_str(), err.as_str()),
+        (0, "ended by ecall at pc 0x18\n6 instructions, 7 cycles (fenn)\n", "")
+    );
 }
 
 #[test]
@@ -101,7 +104,7 @@ fn json_has_everything_in_one_object() {
     let run = sim(directory.path(), &["p.elf", "--json", "--stats", "--registers", "--dump", "vector:128:6:i16"]);
     let report: Value = serde_json::from_str(&run.out).unwrap();
     assert_eq!(report["stop"]["kind"], "ecall");
-    assert_eq!((&report["instructions"], &report["cycles"]), (&json!(6), &json!(6)));
+    assert_eq!((&report["instructions"], &report["cycles"]), (&json!(6), &json!(7)));
     assert_eq!(report["statistics"]["instructions"]["vadd_s"], 1);
     assert_eq!(report["statistics"]["extensions"], json!({ "Fenn": 4, "Rv32i": 2 }));
     assert_eq!(report["registers"]["x"][6], 0x0403_0201);
@@ -120,7 +123,7 @@ fn statistics_registers_and_traces_are_text() {
     let trace = std::fs::read_to_string(directory.path().join("t.txt")).unwrap();
     assert_eq!(trace.lines().count(), 6);
     let run = sim(directory.path(), &["p.elf", "--trace", "-"]);
-    assert_eq!(run.out, trace + "ended by ecall at pc 0x18\n6 instructions\n");
+    assert_eq!(run.out, trace + "ended by ecall at pc 0x18\n6 instructions, 7 cycles (fenn)\n");
 }
 
 #[test]

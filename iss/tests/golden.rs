@@ -77,7 +77,7 @@ fn records() -> Option<Vec<Record>> {
 
 /// A machine in which every register, generator and touched memory holds something of its own.
 fn filled(strict: bool) -> Machine {
-    let mut machine = Machine::new(MachineConfig::default(), Options { strict }).unwrap();
+    let mut machine = Machine::new(MachineConfig::default(), Options { strict, ..support::PLAIN }).unwrap();
     let state = machine.state_mut();
     for index in 0..32 {
         state.set_x(x(index), 0x1234_0000 + index as u32);

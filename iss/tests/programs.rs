@@ -7,10 +7,7 @@ use fenn_isa::csr::{DMA_MAX_BYTES, dma_status};
 use fenn_isa::image::{Image, Segment};
 use fenn_isa::memory::{MachineConfig, Space};
 use fenn_iss::dma::Transfer;
-use fenn_iss::{
-    Access, AccessKind, Error, Limits, Machine, Observer, Options, Retired, State, Statistics, Stop, Timing, Trace,
-    Trap,
-};
+use fenn_iss::{Access, AccessKind, Error, Limits, Machine, Observer, Retired, State, Statistics, Stop, Trace, Trap};
 use support::{bytes, image, lanes, machine, run, scalar_words, small, v, x};
 
 #[test]
@@ -66,7 +63,7 @@ fn functions_are_called_and_return() {
 fn a_run_can_be_cut_into_pieces() {
     let program = ["addi t0, t0, 1", "vrng v1", "vadd v2, v2, v1", "addi t1, zero, 200", "bne t0, t1, .-16", "ecall"];
     let start = || {
-        let mut machine = machine(&program, Options::default());
+        let mut machine = machine(&program, support::PLAIN);
         machine.state_mut().generators.s0 = std::array::from_fn(|lane| 7 * lane as u16 + 1);
         machine
     };
@@ -91,7 +88,7 @@ fn a_run_can_be_cut_into_pieces() {
 fn the_ready_flag_ends_a_run_after_its_store() {
     let lines = ["sw zero, 64(zero)", "addi t0, zero, 1", "sw t0, 60(zero)", "sb t0, 66(zero)", "jal zero, .+0"];
     let flagged = Image { ready_flag: Some(64), ..image(small(), &lines) };
-    let mut machine = Machine::from_image(&flagged, Options::default()).unwrap();
+    let mut machine = Machine::from_image(&flagged, support::PLAIN).unwrap();
     let outcome = machine.run(Limits { instructions: Some(100) }, &mut ());
     assert_eq!(outcome.stop, Stop::ReadyFlag { pc: 12 });
     assert_eq!(outcome.instructions, 4, "storing zero, and storing beside it, does not end the run");
@@ -106,7 +103,7 @@ fn a_misaligned_store_over_the_flags_edge_counts() {
     let lines = ["addi t0, zero, -1", "sw t0, 62(zero)", "ecall"];
     for (flag, ends) in [(60, true), (64, true), (68, false), (56, false)] {
         let flagged = Image { ready_flag: Some(flag), ..image(small(), &lines) };
-        let mut machine = Machine::from_image(&flagged, Options::default()).unwrap();
+        let mut machine = Machine::from_image(&flagged, support::PLAIN).unwrap();
         let stop = machine.run(Limits::default(), &mut ()).stop;
         assert_eq!(stop == Stop::ReadyFlag { pc: 4 }, ends, "{flag}");
     }
@@ -114,7 +111,7 @@ fn a_misaligned_store_over_the_flags_edge_counts() {
 
 #[test]
 fn ebreak_stops_and_the_host_can_go_on() {
-    let mut machine = machine(&["addi t0, zero, 1", "ebreak", "addi t0, t0, 1", "ecall"], Options::default());
+    let mut machine = machine(&["addi t0, zero, 1", "ebreak", "addi t0, t0, 1", "ecall"], support::PLAIN);
     assert_eq!(machine.run(Limits::default(), &mut ()).stop, Stop::Ebreak { pc: 4 });
     assert_eq!(machine.run(Limits::default(), &mut ()).stop, Stop::Ebreak { pc: 4 });
     machine.state_mut().pc += 4;
@@ -148,7 +145,7 @@ fn statuses(machine: &mut Machine, [source, destination, count]: [u32; 3], reads
 
 #[test]
 fn a_transfer_takes_ten_cycles_and_four_per_vector() {
-    let mut machine = Machine::new(small(), Options::default()).unwrap();
+    let mut machine = Machine::new(small(), support::PLAIN).unwrap();
     let data: Vec<i16> = (0..96).map(|i| 3 * i - 100).collect();
     machine.write(Space::Dram, 640, &bytes(&data)).unwrap();
     let seen = statuses(&mut machine, [640, 128, 192], 24);
@@ -169,7 +166,7 @@ fn data_move_when_the_transfer_ends() {
     let mut lines = START.to_vec();
     lines.extend(["addi t4, zero, 4", "addi t4, t4, -1", "bne t4, zero, .-4", "vloadv v1, 0(zero)"]);
     lines.extend(["addi t4, zero, 4", "addi t4, t4, -1", "bne t4, zero, .-4", "vloadv v2, 0(zero)", "ecall"]);
-    let mut machine = machine(&lines, Options::default());
+    let mut machine = machine(&lines, support::PLAIN);
     machine.write(Space::Dram, 0, &[1; 64]).unwrap();
     machine.state_mut().set_x(x(7), 64);
     assert!(machine.run(Limits::default(), &mut ()).stop.is_end());
@@ -193,7 +190,7 @@ fn what_the_engine_cannot_do_is_an_error_bit() {
         ([0xffff_ffc0, 0, 64], idle | dma_status::DECODE_ERROR),
         ([0, small.vector_bytes - 64, 64], dma_status::START),
     ] {
-        let mut machine = Machine::new(small, Options::default()).unwrap();
+        let mut machine = Machine::new(small, support::PLAIN).unwrap();
         let before = machine.memory().clone();
         assert_eq!(statuses(&mut machine, registers, 1), [expected], "{registers:?}");
         let mut after = machine.memory().clone();
@@ -209,7 +206,7 @@ fn a_start_while_busy_is_dropped_and_shows() {
     lines.extend(["csrrs t4, mm2s_status, zero"; 16]);
     lines.extend(["csrrwi zero, mm2s_control, 0", "csrrs t5, mm2s_status, zero", "csrrwi zero, mm2s_control, 1"]);
     lines.extend(["csrrs t6, mm2s_status, zero", "ecall"]);
-    let mut machine = machine(&lines, Options::default());
+    let mut machine = machine(&lines, support::PLAIN);
     machine.write(Space::Dram, 64, &[9; 64]).unwrap();
     machine.state_mut().set_x(x(5), 64);
     machine.state_mut().set_x(x(7), 64);
@@ -239,7 +236,7 @@ fn both_channels_run_at_once_and_end_with_the_program() {
                 &starts[1],
                 "ecall",
             ],
-            Options::default(),
+            support::PLAIN,
         );
         machine.write(Space::Dram, 0, &[5; 64]).unwrap();
         machine.write(Space::Vector, 64, &[6; 64]).unwrap();
@@ -308,7 +305,7 @@ fn counters_run_when_they_are_let() {
 #[test]
 fn machines_are_reused_and_cloned() {
     let lines = ["lw t0, 0(zero)", "addi t0, t0, 1", "sw t0, 0(zero)", "vrng v1", "csrrwi zero, mtvec, 4", "ecall"];
-    let mut first = machine(&lines, Options::default());
+    let mut first = machine(&lines, support::PLAIN);
     first.write(Space::Dram, 4096, &[1; 64]).unwrap();
     let mut second = first.clone();
     assert!(first.memory() == second.memory());
@@ -329,7 +326,7 @@ fn machines_are_reused_and_cloned() {
 
 #[test]
 fn loading_clears_what_was_there() {
-    let mut machine = machine(&["ecall"], Options::default());
+    let mut machine = machine(&["ecall"], support::PLAIN);
     for (space, address) in [(Space::Scalar, 9), (Space::Vector, 77), (Space::LaneLocal, 3), (Space::Dram, 1000)] {
         machine.write(space, address, &[1, 2, 3]).unwrap();
         assert_eq!(machine.read_bytes(space, address, 3).unwrap(), [1, 2, 3]);
@@ -338,13 +335,13 @@ fn loading_clears_what_was_there() {
     image.entry = 4;
     image.segments.push(Segment { space: Space::Vector, address: 64, bytes: vec![8; 3], size: 128 });
     machine.load(&image).unwrap();
-    assert!(machine.memory() == Machine::from_image(&image, Options::default()).unwrap().memory());
+    assert!(machine.memory() == Machine::from_image(&image, support::PLAIN).unwrap().memory());
     assert_eq!(machine.run(Limits::default(), &mut ()).instructions, 0, "execution begins at the entry point");
 }
 
 #[test]
 fn lane_local_memory_is_laid_out_row_by_row() {
-    let mut machine = machine(&["vloadl v2, 6(v1)", "vstorel v3, 8(v1)", "ecall"], Options::default());
+    let mut machine = machine(&["vloadl v2, 6(v1)", "vstorel v3, 8(v1)", "ecall"], support::PLAIN);
     let row: Vec<i16> = (0..32).map(|lane| 100 + lane).collect();
     machine.write(Space::LaneLocal, 3 * 64, &bytes(&row)).unwrap();
     machine.state_mut().v_mut(v(3)).0 = [7; 32];
@@ -358,7 +355,7 @@ fn lane_local_memory_is_laid_out_row_by_row() {
 
 #[test]
 fn what_a_host_cannot_have_is_an_error() {
-    let mut machine = machine(&["ecall"], Options::default());
+    let mut machine = machine(&["ecall"], support::PLAIN);
     for space in Space::ALL {
         let bytes = machine.config().bytes(space);
         assert!(machine.read_bytes(space, bytes - 1, 1).is_ok());
@@ -371,7 +368,7 @@ fn what_a_host_cannot_have_is_an_error() {
     let needed = Error::TooSmall { space: Space::Vector, needed: 8192, bytes: 4096 };
     assert_eq!(machine.load(&image(larger, &["ecall"])), Err(needed));
     let wrong = MachineConfig { lane_local_bytes: 100, ..small() };
-    assert!(matches!(Machine::new(wrong, Options::default()), Err(Error::Config(_))));
+    assert!(matches!(Machine::new(wrong, support::PLAIN), Err(Error::Config(_))));
     let far = Image { entry: 4096, ..image(small(), &["ecall"]) };
     assert!(matches!(machine.load(&far), Err(Error::Image(_))));
 }
@@ -405,7 +402,7 @@ fn observers_see_everything_in_order() {
         "ecall",
         "lb a0, -1(zero)",
     ];
-    let mut machine = machine(&lines, Options::default());
+    let mut machine = machine(&lines, support::PLAIN);
     machine.state_mut().v_mut(v(2)).0 = std::array::from_fn(|lane| if lane == 5 { 10 } else { -1 });
     let mut diaries = (Diary::default(), Some(Diary::default()));
     machine.run(Limits::default(), &mut diaries);
@@ -428,7 +425,7 @@ fn observers_see_everything_in_order() {
 #[test]
 fn statistics_count_and_traces_tell() {
     let lines = ["addi t0, zero, 3", "addi t0, t0, -1", "bne t0, zero, .-4", "vlui v3, -2", "ecall"];
-    let mut machine = machine(&lines, Options::default());
+    let mut machine = machine(&lines, support::PLAIN);
     let mut observers = (Statistics::default(), Trace::new(Vec::new()));
     let outcome = machine.run(Limits::default(), &mut observers);
     let (statistics, trace) = observers;
@@ -443,61 +440,6 @@ fn statistics_count_and_traces_tell() {
     assert!(text.lines().last().unwrap().ends_with(&format!("v3={}", "fffe".repeat(32))));
 }
 
-/// A model of time that only the trait says anything about.
-#[derive(Clone, Default)]
-struct Slow {
-    divisors: Vec<u32>,
-    addresses: Vec<u32>,
-    jumps: u64,
-}
-
-impl Timing for Slow {
-    fn retire(&mut self, retired: &Retired) -> u64 {
-        match retired.detail {
-            fenn_iss::timing::Detail::Nothing => {}
-            fenn_iss::timing::Detail::Address(address) => self.addresses.push(address),
-            fenn_iss::timing::Detail::Divisor(divisor) => self.divisors.push(divisor),
-        }
-        self.jumps += u64::from(retired.next != retired.pc + 4);
-        5
-    }
-    fn trap(&mut self) -> u64 {
-        9
-    }
-    fn reset(&mut self) {
-        *self = Self::default();
-    }
-}
-
-#[test]
-fn another_model_of_time_changes_the_clock_and_nothing_else() {
-    let lines = [
-        "addi t0, zero, 10",
-        "addi t1, zero, 4",
-        "divu t0, t0, t1",
-        "sw t0, 20(zero)",
-        "vloadv v1, 64(zero)",
-        "jal zero, .+4",
-        "csrrwi zero, mcountinhibit, 0",
-        "addi zero, zero, 0",
-        "csrrs a0, mcycle, zero",
-        "ecall",
-    ];
-    let program = image(small(), &lines);
-    let mut slow = Machine::with_timing(small(), Options::default(), Slow::default()).unwrap();
-    slow.load(&program).unwrap();
-    let outcome = slow.run(Limits::default(), &mut ());
-    assert_eq!((outcome.instructions, outcome.cycles), (9, 45));
-    assert_eq!(slow.state().x(x(10)), 5);
-    assert_eq!((&slow.timing().divisors[..], &slow.timing().addresses[..]), (&[4][..], &[20, 64][..]));
-    assert_eq!(slow.timing().jumps, 0, "a jump to the next instruction is none");
-    slow.reset();
-    assert!(slow.timing().addresses.is_empty());
-    let fast = run(&lines).0;
-    assert!(fast.memory() == slow.memory());
-    assert_eq!(fast.state().x(x(5)), 2);
-}
-
 #[test]
 fn accesses_name_their_kind() {
     struct Kinds(Vec<AccessKind>);
@@ -509,8 +451,7 @@ fn accesses_name_their_kind() {
         fn transfer(&mut self, _: &Transfer) {}
         fn trap(&mut self, _: &Trap) {}
     }
-    let mut machine =
-        machine(&["vloadr0 0(zero)", "vstore v1, 0(zero)", "lw t0, 0(zero)", "ecall"], Options::default());
+    let mut machine = machine(&["vloadr0 0(zero)", "vstore v1, 0(zero)", "lw t0, 0(zero)", "ecall"], support::PLAIN);
     let mut kinds = Kinds(Vec::new());
     machine.run(Limits::default(), &mut kinds);
     assert_eq!(kinds.0, [AccessKind::Load, AccessKind::Store, AccessKind::Load]);

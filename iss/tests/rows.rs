@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use fenn_isa::memory::Space;
 use fenn_isa::{Op, SPECS};
-use fenn_iss::{Machine, Options, State, Vector};
+use fenn_iss::{Machine, State, Vector};
 use proptest::prelude::*;
 use support::{bytes, lanes, machine, v, x};
 
@@ -132,7 +132,7 @@ const CORNERS: [u32; 14] =
     [0, 1, 2, 31, 32, 33, 0x7f, 0x80, 0x8000, 0xffff, 0x7fff_ffff, 0x8000_0000, 0x8000_0001, 0xffff_ffff];
 
 fn machine_with(lines: &[String]) -> Machine {
-    machine(&lines.iter().map(String::as_str).collect::<Vec<_>>(), Options::default())
+    machine(&lines.iter().map(String::as_str).collect::<Vec<_>>(), support::PLAIN)
 }
 
 /// One instruction of every scalar row that computes, from x1 and x2 into x3.
@@ -294,7 +294,7 @@ proptest! {
 fn jumps_link_and_go() {
     let mut machine = machine(
         &["jal x1, .+24", "ecall", "ecall", "ecall", "jalr x1, -3(x1)", "ecall", "jalr x1, 13(x1)"],
-        Options::default(),
+        support::PLAIN,
     );
     for (pc, link) in [(24, 4), (16, 28), (24, 20)] {
         assert_eq!(machine.step(&mut ()), Ok(()));
@@ -326,7 +326,7 @@ fn x0_stays_zero() {
 
 #[test]
 fn some_rows_do_nothing() {
-    let mut machine = machine(&["fence iorw, iorw", "fence.i", "wfi"], Options::default());
+    let mut machine = machine(&["fence iorw, iorw", "fence.i", "wfi"], support::PLAIN);
     for pc in [4, 8, 12] {
         let mut expected = machine.state().clone();
         assert_eq!(machine.step(&mut ()), Ok(()));
@@ -556,7 +556,7 @@ proptest! {
 
 #[test]
 fn the_zero_generator_gives_zeros() {
-    let mut machine = machine(&["vrng v1", "vmul_rs v2, v3, v3, 15"], Options::default());
+    let mut machine = machine(&["vrng v1", "vmul_rs v2, v3, v3, 15"], support::PLAIN);
     machine.state_mut().v[1] = Vector([3; 32]);
     machine.state_mut().v[2] = Vector([3; 32]);
     assert!(machine.step(&mut ()).is_ok() && machine.step(&mut ()).is_ok());

@@ -48,7 +48,7 @@ fn scalar_accesses_beyond_the_end_trap() {
         ("sh x2, 0(x1)", AccessKind::Store, 2),
         ("sw x2, 0(x1)", AccessKind::Store, 4),
     ] {
-        for options in [Options::default(), STRICT] {
+        for options in [support::PLAIN, STRICT] {
             assert!(step(line, 1024 - bytes, options).is_ok(), "{line}: the last one");
             for address in [1024, 1024 - bytes + 1, 0x8000_0000, 0xffff_fffc, u32::MAX] {
                 if (address as usize..address as usize + bytes as usize).end <= 1024 {
@@ -73,7 +73,7 @@ fn misaligned_scalar_accesses_trap_only_when_strict() {
         ("sw x2, 0(x1)", AccessKind::Store, 4),
     ] {
         for address in 101..101 + bytes - 1 {
-            assert!(step(line, address, Options::default()).is_ok());
+            assert!(step(line, address, support::PLAIN).is_ok());
             let trap = step(line, address, STRICT).map(drop).unwrap_err();
             let access = access(kind, Space::Scalar, address, bytes);
             if address % bytes != 0 {
@@ -92,7 +92,7 @@ fn misaligned_vectors_trap() {
         ("vloadr1 0(x1)", AccessKind::Load),
         ("vstore v2, 0(x1)", AccessKind::Store),
     ] {
-        for options in [Options::default(), STRICT] {
+        for options in [support::PLAIN, STRICT] {
             for address in [1, 2, 32, 63, 65, 4096 - 2, 4096 + 2] {
                 let trap = step(line, address, options).map(drop).unwrap_err();
                 let access = access(kind, Space::Vector, address, 64);
@@ -101,7 +101,7 @@ fn misaligned_vectors_trap() {
             assert!(step(line, 4096 - 64, options).is_ok());
         }
         for address in [4096, 0x8000_0000, 0xffff_ffc0] {
-            assert!(step(line, address, Options::default()).is_ok(), "{line}");
+            assert!(step(line, address, support::PLAIN).is_ok(), "{line}");
             let trap = step(line, address, STRICT).map(drop).unwrap_err();
             assert_eq!(trap.cause, Cause::Outside { access: access(kind, Space::Vector, address, 64), size: 4096 });
         }
@@ -112,7 +112,7 @@ fn misaligned_vectors_trap() {
 fn lane_addresses_trap_only_when_strict() {
     for (line, kind) in [("vloadl v2, 2(v1)", AccessKind::Load), ("vstorel v2, 2(v1)", AccessKind::Store)] {
         for (base, cause) in [(252, None), (254, Some(256)), (255, Some(257)), (7, Some(9)), (0x7fff, Some(0x8001))] {
-            assert!(step(line, base, Options::default()).is_ok(), "{line}");
+            assert!(step(line, base, support::PLAIN).is_ok(), "{line}");
             let strict = step(line, base, STRICT).map(drop);
             let Some(address) = cause else {
                 assert_eq!(strict, Ok(()), "{line}");
@@ -127,7 +127,7 @@ fn lane_addresses_trap_only_when_strict() {
             assert_eq!(strict.unwrap_err().cause, expected, "{line}");
         }
         let below = line.replace(" 2(", " -4(").replace(", 2(", ", -4(");
-        assert!(step(&below, 2, Options::default()).is_ok());
+        assert!(step(&below, 2, support::PLAIN).is_ok());
         let trap = step(&below, 2, STRICT).map(drop).unwrap_err();
         assert_eq!(trap.value(), -2i32 as u32, "{below}: the sum is negative, the lane takes part all the same");
     }
@@ -142,16 +142,16 @@ fn jumps_to_where_no_instruction_can_be() {
         ("beq x0, x0, .+2", 0, 6),
         ("bge x1, x1, .-2", 0, 2),
     ] {
-        let trap = step(line, x1, Options::default()).map(drop).unwrap_err();
+        let trap = step(line, x1, support::PLAIN).map(drop).unwrap_err();
         assert_eq!(trap.cause, Cause::FetchMisaligned { target }, "{line}");
         assert_eq!((trap.cause.code(), trap.value()), (0, target));
     }
-    assert_eq!(step("bne x0, x0, .+2", 0, Options::default()).unwrap().state().pc, 8, "only a taken branch traps");
+    assert_eq!(step("bne x0, x0, .+2", 0, support::PLAIN).unwrap().state().pc, 8, "only a taken branch traps");
 }
 
 #[test]
 fn leaving_instruction_memory_traps() {
-    let mut machine = machine(&["jal zero, .+1024"], Options::default());
+    let mut machine = machine(&["jal zero, .+1024"], support::PLAIN);
     let outcome = machine.run(Limits::default(), &mut ());
     let cause = Cause::FetchOutside { size: 1024 };
     assert_eq!(outcome.stop, Stop::Trap(Trap { pc: 1024, word: None, cause }));
@@ -171,7 +171,7 @@ fn leaving_instruction_memory_traps() {
 fn illegal_words_trap_when_they_are_reached() {
     for word in [0, u32::MAX, 0x0000_0001, 0x6000_0002] {
         assert_eq!(Inst::decode(word), None);
-        let mut machine = machine(&["addi t0, zero, 1"], Options::default());
+        let mut machine = machine(&["addi t0, zero, 1"], support::PLAIN);
         machine.write(Space::Instruction, 4, &word.to_le_bytes()).unwrap();
         let outcome = machine.run(Limits::default(), &mut ());
         assert_eq!(outcome.stop, Stop::Trap(Trap { pc: 4, word: Some(word), cause: Cause::Illegal }));
@@ -194,7 +194,7 @@ fn csrs_that_are_not_there_or_cannot_be_written() {
             if row.is_none() && address % 37 != 0 {
                 continue;
             }
-            let result = step(&line, 0, Options::default());
+            let result = step(&line, 0, support::PLAIN);
             match row {
                 None => assert_eq!(result.map(drop).unwrap_err().cause, Cause::NoSuchCsr { address }),
                 Some(row) if row.access == csr::Access::ReadOnly && writes => {
@@ -222,7 +222,7 @@ fn csrs_keep_what_they_can_hold() {
             _ => u32::MAX,
         };
         let line = format!("csrrw x0, {}, x1", row.name);
-        let mut machine = step(&line, u32::MAX, Options::default()).unwrap();
+        let mut machine = step(&line, u32::MAX, support::PLAIN).unwrap();
         machine.write(Space::Instruction, 8, &words(&[&format!("csrrs x3, {}, x0", row.name)])).unwrap();
         assert_eq!(machine.step(&mut ()), Ok(()));
         assert_eq!(machine.state().x(x(3)), expected, "{}", row.name);
@@ -233,7 +233,7 @@ fn csrs_keep_what_they_can_hold() {
 fn a_handler_that_cannot_run_ends_the_run() {
     for (handler, pc) in [(12, 12), (2000, 2000)] {
         let line = format!("addi t0, zero, {handler}");
-        let mut machine = machine(&[&line, "csrrw zero, mtvec, t0", "lw t1, -1(zero)"], Options::default());
+        let mut machine = machine(&[&line, "csrrw zero, mtvec, t0", "lw t1, -1(zero)"], support::PLAIN);
         let outcome = machine.run(Limits { instructions: Some(100) }, &mut ());
         assert!(matches!(outcome.stop, Stop::Trap(trap) if trap.pc == pc), "{}", outcome.stop);
         assert_eq!(machine.state().csrs.mcause, 5, "the first trap's");
@@ -244,7 +244,7 @@ fn a_handler_that_cannot_run_ends_the_run() {
 #[test]
 fn a_handler_that_traps_later_is_cut_by_the_limit() {
     let lines = ["addi t0, zero, 12", "csrrw zero, mtvec, t0", "lw t1, -1(zero)", "addi t2, t2, 1", "lw t1, -1(zero)"];
-    let mut machine = machine(&lines, Options::default());
+    let mut machine = machine(&lines, support::PLAIN);
     let outcome = machine.run(Limits { instructions: Some(1000) }, &mut ());
     assert_eq!(outcome.stop, Stop::InstructionLimit { pc: machine.state().pc });
     assert_eq!(outcome.instructions, 2 + 499, "entering the handler is a step too");
@@ -331,7 +331,7 @@ fn random_words_in_random_states_end_as_documented() {
     for seed in 0..600 {
         let mut rng = Pcg64Mcg::seed_from_u64(seed);
         let strict = seed % 4 == 3;
-        let mut machine = Machine::new(small(), Options { strict }).unwrap();
+        let mut machine = Machine::new(small(), Options { strict, ..support::PLAIN }).unwrap();
         randomise(&mut machine, &mut rng);
         let mut witness = machine.clone();
         for _ in 0..400 {

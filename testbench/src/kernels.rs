@@ -101,7 +101,7 @@ impl Bench {
         }
         let (image, diagnostics) = assemble(&sources, &Options::default());
         let image = image.ok_or_else(|| KernelError::Assembly(diagnostic::render(&diagnostics, &sources, false)))?;
-        let machine = Machine::from_image(&image, fenn_iss::Options { strict: true })?;
+        let machine = Machine::from_image(&image, fenn_iss::Options { strict: true, ..fenn_iss::Options::default() })?;
         Ok(Self { machine, image })
     }
 

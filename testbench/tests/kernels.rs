@@ -413,7 +413,7 @@ fn readme() {
     let program = text.split("```asm").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     let kernel = std::fs::read_to_string(folder.join("exp.s")).unwrap();
     let image = assemble_text("README.md", &format!("{program}\n{kernel}")).unwrap();
-    let mut machine = Machine::from_image(&image, Options { strict: true }).unwrap();
+    let mut machine = Machine::from_image(&image, Options { strict: true, ..Options::default() }).unwrap();
     let outcome = machine.run(Limits { instructions: Some(10_000) }, &mut ());
     assert!(matches!(outcome.stop, Stop::Ecall { .. }), "{outcome:?}");
     let bytes = machine.read_bytes(Space::Vector, image.symbol("y").unwrap().address, 64).unwrap();

@@ -113,7 +113,8 @@ fn assembled(block: &Block) -> Result<Image, String> {
 /// Runs the program of a block and says what is not as the block claims; and what was executed.
 fn run_image(block: &Block, image: &Image) -> (Vec<String>, BTreeSet<Op>) {
     let mut statistics = Statistics::default();
-    let mut machine = Machine::from_image(image, Options { strict: true }).expect("an assembled image can be loaded");
+    let mut machine = Machine::from_image(image, Options { strict: true, ..Options::default() })
+        .expect("an assembled image can be loaded");
     let stop = machine.run(MOST, &mut statistics).stop;
     let mut executed: BTreeSet<Op> = statistics.by_op().iter().map(|(op, _)| *op).collect();
     let ended = match stop {
@@ -321,7 +322,8 @@ fn operand_value(kind: OperandKind, random: &mut Pcg32) -> i64 {
 
 /// The exceptions that random instructions of row `op` raise.
 fn observed(op: Op, strict: bool, random: &mut Pcg32) -> BTreeSet<Exception> {
-    let mut machine = Machine::new(MachineConfig::default(), Options { strict }).expect("the default machine exists");
+    let mut machine = Machine::new(MachineConfig::default(), Options { strict, ..Options::default() })
+        .expect("the default machine exists");
     let mut raised = BTreeSet::new();
     for _ in 0..1500 {
         machine.reset();

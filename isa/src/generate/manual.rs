@@ -12,7 +12,8 @@ use crate::exception::{EXCEPTIONS, Exception, Raised};
 use crate::fixed::Format;
 use crate::memory::{LANES, MachineConfig, SPACES, Space};
 use crate::operand::{ABI_NAMES, OperandKind};
-use crate::spec::{Class, Extension, Op, SPECS, Spec};
+use crate::spec::{Class, Extension, Op, Role, SPECS, Spec};
+use crate::timing::{ClassTiming, DividerSkip, PROFILES, Profile};
 
 const INTRODUCTION: &str = "\
 FeNN is an in-order 32-bit RISC-V core with a vector unit of 32 lanes of 16 bits, made for spiking neural networks. This \
@@ -185,43 +186,61 @@ const fn exception_name(exception: Exception) -> &'static str {
     }
 }
 
-/// Cycles of the published core.
-const fn cycles(class: Class) -> &'static str {
-    match class {
-        Class::Alu | Class::Multiply => "1",
-        Class::MultiplyHigh => "4",
-        Class::Divide => {
-            "3 + the leading zeros of the divisor; 35 for a divisor of 0; for a negative divisor of `div` and `rem` the leading \
-             zeros of `(~divisor << 1) \\| 1`"
-        }
-        Class::Load | Class::Store => "1; misaligned 2",
-        Class::Branch => "1 not taken, 3 taken",
-        Class::Jump | Class::JumpRegister => "2",
-        Class::Csr => "1; a read of `mcycle` or `minstret` waits until earlier results are written, typically 1 more",
-        Class::Fence => "5",
-        Class::System => "`mret` 2",
-        Class::VectorLoad | Class::LaneLoad => "1; the result is ready 2 cycles after",
-        Class::VectorAlu
-        | Class::VectorMultiply
-        | Class::VectorRandom
-        | Class::VectorFill
-        | Class::VectorToScalar
-        | Class::VectorSelect => "1; the result is ready 1 cycle after",
-        Class::VectorStore | Class::LaneStore | Class::GeneratorLoad => "1",
-    }
+/// What one core needs for a class: cycles until the next instruction, and until a reader of the result.
+fn cycles(profile: &Profile, class: Class) -> String {
+    let ClassTiming { occupancy, latency } = profile.class(class);
+    let redirect = &profile.redirect;
+    let after = |extra: u8| u32::from(occupancy) + u32::from(extra);
+    let issue = match class {
+        Class::Divide => match profile.divider.skip {
+            None => profile.divider.base.to_string(),
+            Some(DividerSkip::Magnitude) => format!("{} + clz(\\|divisor\\|)", profile.divider.base),
+            Some(DividerSkip::Complement) => format!("{} + clz(divisor)", profile.divider.base),
+        },
+        Class::Load | Class::Store => format!("{occupancy}; misaligned {}", after(profile.misaligned)),
+        Class::Branch => format!("{occupancy}; {} if not foreseen", after(redirect.branch)),
+        Class::Jump if redirect.buffer > 0 => format!("{occupancy}; {} if not foreseen", after(redirect.jump)),
+        Class::Jump => after(redirect.jump).to_string(),
+        Class::JumpRegister => after(redirect.jump_register).to_string(),
+        Class::TrapReturn => after(redirect.trap_return).to_string(),
+        _ => occupancy.to_string(),
+    };
+    let has_result = SPECS.iter().filter(|spec| spec.class == class).any(|spec| {
+        class == Class::GeneratorLoad
+            || spec.operands().any(|operand| matches!(operand.role, Role::Destination | Role::Merged))
+    });
+    if has_result && latency != 1 { format!("{issue}; result after {latency}") } else { issue }
 }
 
 fn timing(text: &mut String) {
     text.push_str(include_str!("prose/timing.md"));
-    text.push_str("\n| class | cycles | instructions |\n|---|---|---|\n");
-    let mut classes: Vec<Class> = SPECS.iter().map(|spec| spec.class).collect();
-    classes.sort_unstable();
-    classes.dedup();
-    for class in classes {
+    let profiles = PROFILES.iter().filter(|profile| profile.name != "functional");
+    let names: Vec<&str> = profiles.clone().map(|profile| profile.name).collect();
+    let _ =
+        writeln!(text, "\n| class | {} | instructions |\n|---|{}---|", names.join(" | "), "---|".repeat(names.len()));
+    for class in Class::ALL {
         let members = SPECS.iter().filter(|spec| spec.class == class);
-        let names: Vec<String> = members.map(|spec| format!("`{}`", spec.mnemonic())).collect();
-        let _ = writeln!(text, "| {} | {} | {} |", class_name(class), cycles(class), names.join(" "));
+        let instructions: Vec<String> = members.map(|spec| format!("`{}`", spec.mnemonic())).collect();
+        let columns: Vec<String> = profiles.clone().map(|profile| cycles(profile, class)).collect();
+        let _ = writeln!(text, "| {} | {} | {} |", class_name(class), columns.join(" | "), instructions.join(" "));
     }
+    text.push_str("\nWhat else costs cycles:\n\n");
+    let _ = writeln!(text, "| | {} |\n|---|{}", names.join(" | "), "---|".repeat(names.len()));
+    let mut line = |name: &str, value: &dyn Fn(&Profile) -> String| {
+        let columns: Vec<String> = profiles.clone().map(|profile| value(profile)).collect();
+        let _ = writeln!(text, "| {name} | {} |", columns.join(" | "));
+    };
+    let whether = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
+    line("entries of the branch target buffer", &|p| p.redirect.buffer.to_string());
+    line("entering a trap handler, besides the trapping instruction's cycle", &|p| p.redirect.trap.to_string());
+    line("`jalr` waits longer for its register by", &|p| p.early_jump_operand.to_string());
+    line("from a CSR instruction to `mret`, at least", &|p| p.csr_to_return.to_string());
+    line("from any instruction to a read of `mcycle` or `minstret`, at least", &|p| p.counter_drain.to_string());
+    line("false dependencies of vector instructions", &|p| whether(p.false_dependency));
+    line("`vsel` and `vloadl` wait for the destination's old value", &|p| whether(p.merged_is_read));
+    line("DMA transfer: cycles until the first byte, then bytes per cycle", &|p| {
+        format!("{}, {}", p.dram.latency, p.dram.bytes_per_cycle)
+    });
     text.push('\n');
     text.push_str(include_str!("prose/stalls.md"));
 }

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 use fenn_isa::image::Image;
 use fenn_isa::operand::ABI_NAMES;
+use fenn_isa::timing::{PROFILES, Profile};
 use fenn_iss::view::{self, Place, View, ViewError};
 use fenn_iss::{Limits, Machine, Options, Outcome, Statistics, Stop, Trace};
 use serde_json::{Value, json};
@@ -21,7 +22,7 @@ program. LENGTH counts bytes and may be left out for a symbol that has a size. F
 i32, u32 or a fixed-point format such as s5.10. Lane-local memory is seen row by row: byte address a of lane l is at \
 32*(a & ~1) + 2*l.
 
-Cycles are functional: every instruction takes one.
+Cycles are exact, as the core that --profile names counts them; the manual has its timing table.
 
 Examples:
   fenn-sim program.elf
@@ -46,6 +47,9 @@ struct Arguments {
     /// Trap where a board carries on: misaligned scalar accesses, addresses beyond the end, odd lane-local addresses.
     #[arg(long)]
     strict: bool,
+    /// Whose timing: this project's core, the published one, or one cycle for every instruction.
+    #[arg(long, value_name = "NAME", default_value = fenn_isa::timing::FENN.name, value_parser = profile)]
+    profile: &'static Profile,
     /// Stop after N instructions; without it an endless program runs for ever.
     #[arg(long, value_name = "N")]
     max_instructions: Option<u64>,
@@ -73,6 +77,11 @@ struct Arguments {
     /// Print completions for a shell and do nothing else.
     #[arg(long, value_name = "SHELL", exclusive = true)]
     completions: Option<clap_complete::Shell>,
+}
+
+fn profile(name: &str) -> Result<&'static Profile, String> {
+    let names: Vec<&str> = PROFILES.iter().map(|profile| profile.name).collect();
+    Profile::by_name(name).ok_or_else(|| format!("there is no such profile; there are {}", names.join(", ")))
 }
 
 /// Why there is no result.
@@ -131,7 +140,7 @@ fn run(arguments: &Arguments, out: &mut impl Write) -> Result<ExitCode, Failure>
     }
     let program = arguments.program.as_deref().expect("clap demands a program");
     let image = Image::read(program)?;
-    let mut machine = Machine::from_image(&image, Options { strict: arguments.strict })?;
+    let mut machine = Machine::from_image(&image, Options { strict: arguments.strict, profile: *arguments.profile })?;
     let plan = Plan::new(arguments, &image, &machine)?;
     for (place, text, path) in &plan.writes {
         let bytes = fs::read(path).map_err(|source| Failure::Read { path: path.clone(), source })?;
@@ -256,7 +265,7 @@ fn report_text(
     out: &mut impl Write,
 ) -> Result<(), Failure> {
     writeln!(out, "{}", outcome.stop)?;
-    writeln!(out, "{} instructions", outcome.instructions)?;
+    writeln!(out, "{} instructions, {} cycles ({})", outcome.instructions, outcome.cycles, arguments.profile.name)?;
     if let Some(statistics) = statistics {
         write_statistics(statistics, out)?;
     }
@@ -314,7 +323,7 @@ fn report_json(
         "stop": stop_json(&outcome.stop),
         "instructions": outcome.instructions,
         "cycles": outcome.cycles,
-        "timing": "one cycle per instruction",
+        "profile": machine.timing().profile().name,
     });
     if let Some(statistics) = statistics {
         report["statistics"] = statistics_json(statistics);

@@ -65,7 +65,7 @@ impl Core {
         if taken {
             self.go_to(pc.wrapping_add_signed(i32::from(offset.get())))?;
         }
-        Ok(Detail::Nothing)
+        Ok(Detail::Branch(taken))
     }
 
     #[inline(always)]
@@ -90,7 +90,7 @@ impl Core {
         let bytes = self.memory.load_scalar(address, self.strict)?;
         observer.access(&scalar_access(AccessKind::Load, address, N));
         self.set(rd, extend(bytes));
-        Ok(Detail::Address(address))
+        Ok(Detail::Scalar { address, bytes: N as u8 })
     }
 
     #[inline(always)]
@@ -104,7 +104,7 @@ impl Core {
         let address = self.address(rs1, imm);
         self.memory.store_scalar(address, bytes, self.strict)?;
         observer.access(&scalar_access(AccessKind::Store, address, N));
-        let detail = Detail::Address(address);
+        let detail = Detail::Scalar { address, bytes: N as u8 };
         // The store has been carried out, so that neither sum can overflow.
         let touches_flag = address < self.ready_flag.saturating_add(4) && address + N as u32 > self.ready_flag;
         if touches_flag && self.memory.load_scalar::<4>(self.ready_flag, false)? != [0; 4] {

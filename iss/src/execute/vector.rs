@@ -80,7 +80,7 @@ impl Core {
     ) -> Result<Detail, Exit> {
         *self.state.v_mut(vd) = *self.memory.vector(address, self.strict)?;
         observer.access(&vector_access(AccessKind::Load, address));
-        Ok(Detail::Address(address))
+        Ok(Detail::Vector(address))
     }
 
     #[inline(always)]
@@ -92,7 +92,7 @@ impl Core {
     ) -> Result<Detail, Exit> {
         *self.memory.vector_mut(address, self.strict)? = *self.state.v(vs2);
         observer.access(&vector_access(AccessKind::Store, address));
-        Ok(Detail::Address(address))
+        Ok(Detail::Vector(address))
     }
 
     /// Loads one half of every generator's state.
@@ -105,7 +105,7 @@ impl Core {
         observer.access(&vector_access(AccessKind::Load, address));
         let generators = &mut self.state.generators;
         *(if HALF == 0 { &mut generators.s0 } else { &mut generators.s1 }) = words;
-        Ok(Detail::Address(address))
+        Ok(Detail::Vector(address))
     }
 
     #[inline(always)]
