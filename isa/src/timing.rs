@@ -142,8 +142,11 @@ impl Profile {
     }
 
     /// The profile with this name.
-    pub fn by_name(name: &str) -> Option<&'static Self> {
-        PROFILES.iter().copied().find(|profile| profile.name == name)
+    ///
+    /// # Errors
+    /// [`NoSuchProfile`] where there is none.
+    pub fn by_name(name: &str) -> Result<&'static Self, NoSuchProfile> {
+        PROFILES.iter().copied().find(|profile| profile.name == name).ok_or(NoSuchProfile)
     }
 }
 
@@ -247,6 +250,19 @@ pub const FUNCTIONAL: Profile = Profile {
     shared_vector_port: false,
     dram: PUBLISHED_DRAM,
 };
+
+/// A name that no profile has; as text, the names there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoSuchProfile;
+
+impl core::fmt::Display for NoSuchProfile {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("there is no such profile; there are")?;
+        PROFILES.iter().try_for_each(|profile| write!(f, " {}", profile.name))
+    }
+}
+
+impl core::error::Error for NoSuchProfile {}
 
 /// All profiles, the default first.
 pub const PROFILES: [&Profile; 3] = [&FENN, &CV32E40X, &FUNCTIONAL];

@@ -17,6 +17,7 @@ use fenn_host::evaluate::{Evaluation, Options, evaluate};
 use fenn_host::sim::Simulator;
 use fenn_host::{report, summary};
 use fenn_isa::image::Image;
+use fenn_isa::timing::Profile;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// An input file is wrong, or an output file cannot be written.
@@ -104,6 +105,10 @@ struct Args {
     #[arg(long)]
     strict: bool,
 
+    /// Whose cycles the simulator counts: this project's core, the published one, or one for every instruction
+    #[arg(long, value_name = "NAME", default_value = fenn_isa::timing::FENN.name, value_parser = Profile::by_name)]
+    profile: &'static Profile,
+
     /// Print a completion script for this shell
     #[arg(long, value_name = "SHELL", exclusive = true)]
     completions: Option<Shell>,
@@ -168,9 +173,9 @@ fn evaluate_all(args: &Args, image: &Image, dataset: &Dataset) -> Result<Evaluat
         limit: Limit { instructions: args.max_instructions, time: Duration::from_secs(args.timeout) },
         capture: args.report.is_some().then_some(args.sample),
     };
-    let strict = fenn_iss::Options { strict: args.strict, ..fenn_iss::Options::default() };
+    let machine = fenn_iss::Options { strict: args.strict, profile: *args.profile };
     let bar = progress_bar(dataset.len());
-    let open = || Simulator::with_options(image.config, strict);
+    let open = || Simulator::with_options(image.config, machine);
     let evaluation = evaluate(image, dataset, open, options, |done| bar.set_position(bar.position().max(done as u64)));
     bar.finish_and_clear();
     evaluation

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 use fenn_isa::image::Image;
 use fenn_isa::operand::ABI_NAMES;
-use fenn_isa::timing::{PROFILES, Profile};
+use fenn_isa::timing::Profile;
 use fenn_iss::view::{self, Place, View, ViewError};
 use fenn_iss::{Limits, Machine, Options, Outcome, Statistics, Stop, Trace};
 use serde_json::{Value, json};
@@ -48,7 +48,7 @@ struct Arguments {
     #[arg(long)]
     strict: bool,
     /// Whose timing: this project's core, the published one, or one cycle for every instruction.
-    #[arg(long, value_name = "NAME", default_value = fenn_isa::timing::FENN.name, value_parser = profile)]
+    #[arg(long, value_name = "NAME", default_value = fenn_isa::timing::FENN.name, value_parser = Profile::by_name)]
     profile: &'static Profile,
     /// Stop after N instructions; without it an endless program runs for ever.
     #[arg(long, value_name = "N")]
@@ -77,11 +77,6 @@ struct Arguments {
     /// Print completions for a shell and do nothing else.
     #[arg(long, value_name = "SHELL", exclusive = true)]
     completions: Option<clap_complete::Shell>,
-}
-
-fn profile(name: &str) -> Result<&'static Profile, String> {
-    let names: Vec<&str> = PROFILES.iter().map(|profile| profile.name).collect();
-    Profile::by_name(name).ok_or_else(|| format!("there is no such profile; there are {}", names.join(", ")))
 }
 
 /// Why there is no result.
