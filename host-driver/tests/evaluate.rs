@@ -14,15 +14,21 @@ use fenn_host::session::array::Array;
 use fenn_host::sim::Simulator;
 use fenn_isa::image::manifest::{Data, Readout, StatePolicy};
 use fenn_isa::image::{Image, Segment};
-use fenn_isa::memory::Space;
+use fenn_isa::memory::{MachineConfig, Space};
+use fenn_isa::timing::FUNCTIONAL;
 use support::{STEPS, UNITS, counts, image, samples};
 
+/// A simulator whose cycles can be counted by hand: one for every instruction.
+fn simulator(config: MachineConfig) -> Result<Simulator, DeviceError> {
+    Simulator::with_options(config, fenn_iss::Options { strict: false, profile: FUNCTIONAL })
+}
+
 fn open(image: &Image) -> Session<Simulator> {
-    Session::open(Simulator::new(image.config).unwrap(), image).unwrap()
+    Session::open(simulator(image.config).unwrap(), image).unwrap()
 }
 
 fn run(image: &Image, dataset: &Dataset, options: Options) -> Result<Evaluation, EvaluateError> {
-    evaluate(image, dataset, || Simulator::new(image.config), options, |_| ())
+    evaluate(image, dataset, || simulator(image.config), options, |_| ())
 }
 
 #[test]
@@ -122,7 +128,7 @@ fn progress_counts_every_sample() {
     let dataset = Dataset::new(samples(30), None);
     let seen = Mutex::new(Vec::new());
     let options = Options { jobs: 3, ..Options::default() };
-    let open = || Simulator::new(image.config);
+    let open = || simulator(image.config);
     evaluate(&image, &dataset, open, options, |done| seen.lock().unwrap().push(done)).unwrap();
     let mut seen = seen.into_inner().unwrap();
     seen.sort_unstable();
@@ -168,7 +174,7 @@ fn a_program_that_does_not_end_comes_to_its_limits() {
 #[test]
 fn a_wait_can_be_continued_and_halted() {
     let image = image(StatePolicy::Reset, Readout::Count);
-    let mut device = Simulator::new(image.config).unwrap();
+    let mut device = simulator(image.config).unwrap();
     assert_eq!(device.start(0), Err(DeviceError::NoProgram));
     device.load(&image).unwrap();
     assert_eq!(device.wait(Limit::default()), Err(DeviceError::NotRunning));
@@ -246,7 +252,7 @@ fn programs_that_cannot_be_evaluated_are_refused() {
     });
     assert!(matches!(error, EvaluateError::Session(SessionError::TooMuch { .. })), "{error}");
     let small = fenn_isa::memory::MachineConfig { vector_bytes: 1 << 10, ..good.config };
-    let error = Session::open(Simulator::new(small).unwrap(), &good).unwrap_err();
+    let error = Session::open(simulator(small).unwrap(), &good).unwrap_err();
     assert!(matches!(error, SessionError::Device(DeviceError::TooSmall { space: Space::Vector, .. })), "{error}");
     let options = Options { capture: Some(1), ..Options::default() };
     let error = run(&good, &Dataset::new([vec![]], None), options).unwrap_err();
