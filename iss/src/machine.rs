@@ -3,7 +3,7 @@
 //! Contract: [`Machine::step`] executes one instruction, [`Machine::run`] many. A run ends with a [`Stop`] and can
 //! always be continued or started again:
 //! - `ecall`, `ebreak` and traps are not executed; `pc` stays at the instruction.
-//! - After the ready flag and the instruction limit `pc` is the next instruction's address.
+//! - After the ready flag and at a limit or a breakpoint `pc` is the next instruction's address.
 //! - When the program has come to its own end (`ecall` or ready flag), running DMA transfers are completed at once, so
 //!   that the host reads what the program meant to leave; the clock stands still meanwhile.
 //!
@@ -19,6 +19,7 @@ use fenn_isa::memory::{MachineConfig, Space};
 use fenn_isa::timing::{FENN, Profile};
 use fenn_isa::usage::Usage;
 
+use crate::builder::MachineBuilder;
 use crate::csr::{INHIBIT_CYCLES, INHIBIT_INSTRUCTIONS, MIE, MPIE};
 use crate::error::Error;
 use crate::execute::{Core, Exit, Halt, NO_HANDLER, NO_READY_FLAG};
@@ -46,10 +47,18 @@ impl Default for Options {
 }
 
 /// When a run ends although the program does not.
+///
+/// Where several are reached at once, the first of these is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Limits {
+pub struct Limits<'a> {
     /// Stop after this many steps; a step is an instruction or the entry into a trap handler.
     pub instructions: Option<u64>,
+    /// Stop after the step with which the run has come to this many cycles, those included that the step keeps the next one
+    /// waiting.
+    pub cycles: Option<u64>,
+    /// Stop before the instruction at any of these addresses, in any order. The first step of a run is made all the same,
+    /// so that a run can be continued from where it stopped.
+    pub breakpoints: &'a [u32],
 }
 
 /// What a run came to.
@@ -99,6 +108,11 @@ impl Machine {
             dram: options.profile.dram,
         };
         Ok(Self { core, timing: Pipeline::new(options.profile), entry: 0 })
+    }
+
+    /// A machine by its parts; see [`MachineBuilder`].
+    pub fn builder<'a>() -> MachineBuilder<'a> {
+        MachineBuilder::new()
     }
 
     /// The machine that `image` was made for, loaded with it.
@@ -188,9 +202,13 @@ impl Machine {
     }
 
     /// Runs until the program stops or a limit is reached.
-    pub fn run<O: Observer>(&mut self, limits: Limits, observer: &mut O) -> Outcome {
+    pub fn run<O: Observer>(&mut self, limits: Limits<'_>, observer: &mut O) -> Outcome {
         let (retired, cycles) = (self.core.state.retired, self.core.state.cycles);
-        let stop = self.run_to_stop(limits.instructions.unwrap_or(u64::MAX), observer);
+        let stop = if limits.cycles.is_none() && limits.breakpoints.is_empty() {
+            self.run_to_stop(limits.instructions.unwrap_or(u64::MAX), observer)
+        } else {
+            self.run_within(&limits, observer)
+        };
         Outcome { stop, instructions: self.core.state.retired - retired, cycles: self.core.state.cycles - cycles }
     }
 
@@ -203,10 +221,34 @@ impl Machine {
         Stop::InstructionLimit { pc: self.core.state.pc }
     }
 
+    /// A run that has more to look at between steps than their number.
+    #[inline(never)]
+    fn run_within<O: Observer>(&mut self, limits: &Limits<'_>, observer: &mut O) -> Stop {
+        let end = limits.cycles.map_or(u64::MAX, |cycles| self.core.state.cycles.saturating_add(cycles));
+        let mut left = limits.instructions.unwrap_or(u64::MAX);
+        let mut first = true;
+        loop {
+            let pc = self.core.state.pc;
+            if left == 0 {
+                return Stop::InstructionLimit { pc };
+            }
+            if self.core.state.cycles >= end {
+                return Stop::CycleLimit { pc };
+            }
+            if !first && limits.breakpoints.contains(&pc) {
+                return Stop::Breakpoint { pc };
+            }
+            if let Err(stop) = self.step(observer) {
+                return stop;
+            }
+            (left, first) = (left - 1, false);
+        }
+    }
+
     /// Executes one instruction, or enters the trap handler.
     ///
     /// # Errors
-    /// Why the run ends, where it does; never [`Stop::InstructionLimit`].
+    /// Why the run ends, where it does; never a limit's.
     #[inline(always)]
     pub fn step<O: Observer>(&mut self, observer: &mut O) -> Result<(), Stop> {
         let pc = self.core.state.pc;

@@ -178,6 +178,16 @@ pub enum Stop {
         /// The next instruction's address.
         pc: u32,
     },
+    /// As many cycles as were allowed have passed.
+    CycleLimit {
+        /// The next instruction's address.
+        pc: u32,
+    },
+    /// The next instruction is one that the run was to stop before.
+    Breakpoint {
+        /// Its address.
+        pc: u32,
+    },
     /// An instruction could not be executed, and the program has no handler that could be entered.
     Trap(Trap),
 }
@@ -191,7 +201,12 @@ impl Stop {
     /// Where.
     pub const fn pc(&self) -> u32 {
         match *self {
-            Self::Ecall { pc } | Self::ReadyFlag { pc } | Self::Ebreak { pc } | Self::InstructionLimit { pc } => pc,
+            Self::Ecall { pc }
+            | Self::ReadyFlag { pc }
+            | Self::Ebreak { pc }
+            | Self::InstructionLimit { pc }
+            | Self::CycleLimit { pc }
+            | Self::Breakpoint { pc } => pc,
             Self::Trap(Trap { pc, .. }) => pc,
         }
     }
@@ -204,6 +219,8 @@ impl fmt::Display for Stop {
             Self::ReadyFlag { pc } => write!(f, "ended by the ready flag, stored at pc {pc:#x}"),
             Self::Ebreak { pc } => write!(f, "stopped by ebreak at pc {pc:#x}"),
             Self::InstructionLimit { pc } => write!(f, "stopped by the instruction limit at pc {pc:#x}"),
+            Self::CycleLimit { pc } => write!(f, "stopped by the cycle limit at pc {pc:#x}"),
+            Self::Breakpoint { pc } => write!(f, "stopped before pc {pc:#x}, as asked"),
             Self::Trap(trap) => trap.fmt(f),
         }
     }

@@ -5,7 +5,27 @@
 //! left out where the symbol has a size; `FORMAT` is one of `hex`, `i16`, `u16`, `i32`, `u32` or a fixed-point format such
 //! as `s5.10`. Lane-local memory is seen as a host sees it: one row of 32 lanes after the other.
 //!
-//! Not here: reading the machine (see [`crate::Machine::read`]).
+//! In programs, a [`Region`] is a copy of a part of a memory, read as numbers:
+//!
+//! ```
+//! use fenn_isa::{fixed::Format, image::{Image, Segment, Symbol, SymbolKind}, memory::Space};
+//! use fenn_iss::Machine;
+//!
+//! let potential = Symbol {
+//!     name: "potential".to_owned(), space: Space::Vector, address: 64, size: 4, kind: SymbolKind::Object, global: true,
+//! };
+//! let image = Image {
+//!     segments: vec![Segment::new(Space::Vector, 64, vec![0x00, 0x04, 0x00, 0xfe])],
+//!     symbols: vec![potential],
+//!     ..Image::default()
+//! };
+//! let machine = Machine::builder().image(&image).build()?;
+//! let potential = machine.symbol(&image, "potential")?;
+//! assert_eq!(potential.i16(), [1024, -512]);
+//! let format: Format = "s5.10".parse()?;
+//! assert_eq!(potential.fixed(format), [1.0, -0.5]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use core::fmt::Write as _;
 
@@ -13,6 +33,9 @@ use fenn_isa::fixed::Format;
 use fenn_isa::image::{Image, Symbol};
 use fenn_isa::memory::Space;
 use serde_json::{Value, json};
+
+use crate::error::Error;
+use crate::machine::Machine;
 
 /// The memories, as a view names them.
 pub const SPACE_NAMES: [(&str, Space); 5] = [
@@ -221,6 +244,68 @@ fn number(text: &str) -> Option<u32> {
     let (digits, radix) = text.strip_prefix("0x").map_or((text, 10), |hex| (hex, 16));
     let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_alphanumeric());
     u32::from_str_radix(digits, radix).ok().filter(|_| plain)
+}
+
+/// A copy of a part of a memory, to be read as numbers. Bytes that do not fill one at the end are in none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Region {
+    /// Where it begins.
+    pub place: Place,
+    /// In the order that [`fenn_isa::memory`] states.
+    pub bytes: Vec<u8>,
+}
+
+impl Region {
+    fn numbers<const N: usize, T>(&self, number: impl Fn([u8; N]) -> T) -> Vec<T> {
+        self.bytes.as_chunks().0.iter().map(|bytes| number(*bytes)).collect()
+    }
+
+    /// Signed numbers of 16 bits.
+    pub fn i16(&self) -> Vec<i16> {
+        self.numbers(i16::from_le_bytes)
+    }
+
+    /// Unsigned numbers of 16 bits.
+    pub fn u16(&self) -> Vec<u16> {
+        self.numbers(u16::from_le_bytes)
+    }
+
+    /// Signed numbers of 32 bits.
+    pub fn i32(&self) -> Vec<i32> {
+        self.numbers(i32::from_le_bytes)
+    }
+
+    /// Unsigned numbers of 32 bits.
+    pub fn u32(&self) -> Vec<u32> {
+        self.numbers(u32::from_le_bytes)
+    }
+
+    /// Fixed-point numbers of 16 bits, exactly.
+    pub fn fixed(&self, format: Format) -> Vec<f64> {
+        self.numbers(|bytes| format.to_f64(i16::from_le_bytes(bytes)))
+    }
+}
+
+impl Machine {
+    /// A copy of `bytes` bytes of a memory.
+    ///
+    /// # Errors
+    /// [`Error::Outside`] when they do not all lie in it.
+    pub fn region(&self, space: Space, address: u32, bytes: u32) -> Result<Region, Error> {
+        let place = Place { space, address };
+        self.read_bytes(space, address, bytes).map(|bytes| Region { place, bytes })
+    }
+
+    /// A copy of what the symbol of this name in `image` names, as long as the symbol's size.
+    ///
+    /// # Errors
+    /// [`Error::Symbol`] where there is no such symbol or it has no size, [`Error::Outside`] for an image of another
+    /// machine.
+    pub fn symbol(&self, image: &Image, name: &str) -> Result<Region, Error> {
+        let symbol = image.symbol(name).filter(|symbol| symbol.size > 0);
+        let Symbol { space, address, size, .. } = symbol.ok_or_else(|| Error::Symbol(name.to_owned()))?;
+        self.region(*space, *address, *size)
+    }
 }
 
 #[cfg(test)]
