@@ -97,7 +97,7 @@ impl Device for Simulator {
         let mut left = limit.instructions;
         loop {
             let slice = left.min(SLICE);
-            let outcome = self.machine.run(Limits { instructions: Some(slice) }, &mut ());
+            let outcome = self.machine.run(Limits { instructions: Some(slice), ..Limits::default() }, &mut ());
             so_far.instructions += outcome.instructions;
             so_far.cycles += outcome.cycles;
             left -= slice;
@@ -106,7 +106,7 @@ impl Device for Simulator {
                 Stop::Ecall { .. } | Stop::ReadyFlag { .. } => return Ok(so_far),
                 Stop::Ebreak { pc } => return Err(DeviceError::Breakpoint { pc }),
                 Stop::Trap(trap) => return Err(fault(&trap)),
-                Stop::InstructionLimit { pc } => pc,
+                Stop::InstructionLimit { pc } | Stop::CycleLimit { pc } | Stop::Breakpoint { pc } => pc,
             };
             self.running = Some(so_far);
             if left == 0 {

@@ -124,7 +124,7 @@ const SCAN: &[&str] = &[
 ];
 
 fn measure(machine: &mut Machine, observer: &mut impl Observer) -> f64 {
-    let limits = Limits { instructions: Some(RUN) };
+    let limits = Limits { instructions: Some(RUN), ..Limits::default() };
     let begin = Instant::now();
     let mut best = Duration::MAX;
     while begin.elapsed() < TIME {

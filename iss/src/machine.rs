@@ -61,6 +61,11 @@ pub struct Limits<'a> {
     pub breakpoints: &'a [u32],
 }
 
+impl Limits<'_> {
+    /// None: a run ends when the program does.
+    pub const NONE: Self = Self { instructions: None, cycles: None, breakpoints: &[] };
+}
+
 /// What a run came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outcome {

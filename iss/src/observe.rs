@@ -88,6 +88,24 @@ impl Observer for () {
     fn trap(&mut self, _trap: &Trap) {}
 }
 
+/// Tells the one it refers to.
+impl<T: Observer> Observer for &mut T {
+    #[inline(always)]
+    fn retire(&mut self, retired: &Retired, state: &State) {
+        (**self).retire(retired, state);
+    }
+    #[inline(always)]
+    fn access(&mut self, access: &Access) {
+        (**self).access(access);
+    }
+    fn transfer(&mut self, transfer: &Transfer) {
+        (**self).transfer(transfer);
+    }
+    fn trap(&mut self, trap: &Trap) {
+        (**self).trap(trap);
+    }
+}
+
 /// Tells both.
 impl<A: Observer, B: Observer> Observer for (A, B) {
     #[inline(always)]

@@ -72,7 +72,7 @@ fn a_run_can_be_cut_into_pieces() {
     let mut pieces = start();
     let mut instructions = 0;
     loop {
-        let piece = pieces.run(Limits { instructions: Some(7) }, &mut ());
+        let piece = pieces.run(Limits { instructions: Some(7), ..Limits::default() }, &mut ());
         instructions += piece.instructions;
         if piece.stop != (Stop::InstructionLimit { pc: pieces.state().pc }) {
             assert_eq!(piece.stop, outcome.stop);
@@ -89,7 +89,7 @@ fn the_ready_flag_ends_a_run_after_its_store() {
     let lines = ["sw zero, 64(zero)", "addi t0, zero, 1", "sw t0, 60(zero)", "sb t0, 66(zero)", "jal zero, .+0"];
     let flagged = Image { ready_flag: Some(64), ..image(small(), &lines) };
     let mut machine = Machine::from_image(&flagged, support::PLAIN).unwrap();
-    let outcome = machine.run(Limits { instructions: Some(100) }, &mut ());
+    let outcome = machine.run(Limits { instructions: Some(100), ..Limits::default() }, &mut ());
     assert_eq!(outcome.stop, Stop::ReadyFlag { pc: 12 });
     assert_eq!(outcome.instructions, 4, "storing zero, and storing beside it, does not end the run");
     assert_eq!(machine.state().pc, 16);
@@ -135,7 +135,7 @@ fn statuses(machine: &mut Machine, [source, destination, count]: [u32; 3], reads
     for (register, value) in [(5, source), (6, destination), (7, count)] {
         machine.state_mut().set_x(x(register), value);
     }
-    machine.run(Limits { instructions: Some(4) }, &mut ());
+    machine.run(Limits { instructions: Some(4), ..Limits::default() }, &mut ());
     let read = |_| {
         assert_eq!(machine.step(&mut ()), Ok(()));
         machine.state().x(x(28))
@@ -210,7 +210,7 @@ fn a_start_while_busy_is_dropped_and_shows() {
     machine.write(Space::Dram, 64, &[9; 64]).unwrap();
     machine.state_mut().set_x(x(5), 64);
     machine.state_mut().set_x(x(7), 64);
-    assert!(machine.run(Limits { instructions: Some(24) }, &mut ()).instructions == 24);
+    assert!(machine.run(Limits { instructions: Some(24), ..Limits::default() }, &mut ()).instructions == 24);
     assert_eq!(machine.read_bytes(Space::Vector, 0, 64).unwrap(), [9; 64], "the first transfer, undisturbed");
     assert!(machine.run(Limits::default(), &mut ()).stop.is_end());
     let seen = [28, 29, 30, 31].map(|register| machine.state().x(x(register)));

@@ -234,7 +234,7 @@ fn a_handler_that_cannot_run_ends_the_run() {
     for (handler, pc) in [(12, 12), (2000, 2000)] {
         let line = format!("addi t0, zero, {handler}");
         let mut machine = machine(&[&line, "csrrw zero, mtvec, t0", "lw t1, -1(zero)"], support::PLAIN);
-        let outcome = machine.run(Limits { instructions: Some(100) }, &mut ());
+        let outcome = machine.run(Limits { instructions: Some(100), ..Limits::default() }, &mut ());
         assert!(matches!(outcome.stop, Stop::Trap(trap) if trap.pc == pc), "{}", outcome.stop);
         assert_eq!(machine.state().csrs.mcause, 5, "the first trap's");
         assert_eq!(machine.state().csrs.mepc, 8);
@@ -245,7 +245,7 @@ fn a_handler_that_cannot_run_ends_the_run() {
 fn a_handler_that_traps_later_is_cut_by_the_limit() {
     let lines = ["addi t0, zero, 12", "csrrw zero, mtvec, t0", "lw t1, -1(zero)", "addi t2, t2, 1", "lw t1, -1(zero)"];
     let mut machine = machine(&lines, support::PLAIN);
-    let outcome = machine.run(Limits { instructions: Some(1000) }, &mut ());
+    let outcome = machine.run(Limits { instructions: Some(1000), ..Limits::default() }, &mut ());
     assert_eq!(outcome.stop, Stop::InstructionLimit { pc: machine.state().pc });
     assert_eq!(outcome.instructions, 2 + 499, "entering the handler is a step too");
 }
@@ -345,6 +345,7 @@ fn random_words_in_random_states_end_as_documented() {
                 Stop::Ebreak { .. } => stops[1] += 1,
                 Stop::Trap(_) => stops[2] += 1,
                 Stop::ReadyFlag { .. } | Stop::InstructionLimit { .. } => stops[3] += 1,
+                Stop::CycleLimit { .. } | Stop::Breakpoint { .. } => panic!("there was none"),
             }
             // On past whatever it was.
             let next = if rng.random() { (stop.pc() & !3).wrapping_add(4) } else { 4 * rng.random_range(0..256) };

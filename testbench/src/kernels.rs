@@ -130,7 +130,7 @@ impl Bench {
         values
             .filter_map(|(name, value)| Some((XReg::from_name(name)?, value)))
             .for_each(|(reg, value)| state.set_x(reg, value));
-        let outcome = self.machine.run(Limits { instructions: Some(MOST) }, &mut ());
+        let outcome = self.machine.run(Limits { instructions: Some(MOST), ..Limits::default() }, &mut ());
         match outcome.stop {
             Stop::Ecall { pc } if pc == home => Ok(outcome),
             stop => Err(KernelError::Stopped { function: function.to_owned(), stop }),

@@ -414,7 +414,7 @@ fn readme() {
     let kernel = std::fs::read_to_string(folder.join("exp.s")).unwrap();
     let image = assemble_text("README.md", &format!("{program}\n{kernel}")).unwrap();
     let mut machine = Machine::from_image(&image, Options { strict: true, ..Options::default() }).unwrap();
-    let outcome = machine.run(Limits { instructions: Some(10_000) }, &mut ());
+    let outcome = machine.run(Limits { instructions: Some(10_000), ..Limits::default() }, &mut ());
     assert!(matches!(outcome.stop, Stop::Ecall { .. }), "{outcome:?}");
     let bytes = machine.read_bytes(Space::Vector, image.symbol("y").unwrap().address, 64).unwrap();
     let values: Vec<i16> = bytes.chunks(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();

@@ -22,7 +22,7 @@ use rand::{Rng as _, RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg32;
 
 /// Examples are short.
-const MOST: Limits = Limits { instructions: Some(100_000) };
+const MOST: Limits = Limits { instructions: Some(100_000), ..Limits::NONE };
 
 /// One block of a page.
 struct Block {

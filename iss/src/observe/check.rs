@@ -148,7 +148,9 @@ impl fmt::Display for Finding {
             Kind::Transfers => {
                 write!(f, "a DMA transfer begins, and {of_lane} at {address:#x} belongs to the one that is running")
             }
-            Kind::Refused => write!(f, "the DMA engine refuses the transfer of {bytes} bytes from {address:#x} of {space}"),
+            Kind::Refused => {
+                write!(f, "the DMA engine refuses the transfer of {bytes} bytes from {address:#x} of {space}")
+            }
             Kind::TooEarly => write!(f, "{register} is read right behind its load from {space}, before it is ready"),
         }
     }
@@ -212,7 +214,8 @@ impl Checker {
     pub fn text(&self, image: &Image) -> String {
         let mut text = String::new();
         for finding in self.findings() {
-            let place = image.line_of(finding.pc).map_or(String::new(), |line| format!("{}:{}: ", line.file, line.line));
+            let place =
+                image.line_of(finding.pc).map_or(String::new(), |line| format!("{}:{}: ", line.file, line.line));
             let severity = if finding.kind.severity() == Severity::Error { "error" } else { "note" };
             let times = if finding.count == 1 { String::new() } else { format!(" ({} times)", finding.count) };
             text += &format!("{place}{severity} at pc {:#x}: {finding}{times}\n", finding.pc);
@@ -248,17 +251,8 @@ impl Checker {
 
     fn check_access(&mut self, pc: u32, access: &Access) {
         let Access { kind, space, address, bytes, lane } = *access;
-        let found = |kind| Finding {
-            kind,
-            pc,
-            count: 1,
-            space,
-            address,
-            bytes,
-            missing: 0,
-            lane,
-            register: Resource::NONE,
-        };
+        let found =
+            |kind| Finding { kind, pc, count: 1, space, address, bytes, missing: 0, lane, register: Resource::NONE };
         let size = self.config.bytes(space);
         // Where its bytes are, as a host addresses them.
         let at = match (space, lane) {

@@ -97,7 +97,8 @@ impl Heatmap {
         let most = self.most();
         for Listing { name, rows } in &self.listings {
             // Writing to a string cannot fail.
-            let _ = writeln!(text, "{name}\n{:>11} {:>12} {:>10} {:>6} {:10}", "executions", "cycles", "stalls", "%", "");
+            let _ =
+                writeln!(text, "{name}\n{:>11} {:>12} {:>10} {:>6} {:10}", "executions", "cycles", "stalls", "%", "");
             for Row { place, text: line, executions, cost, has_code } in rows {
                 let figures = if *has_code {
                     let bar = "#".repeat((BAR * cost.cycles).div_ceil(most) as usize);
@@ -128,7 +129,10 @@ fn empty() -> Row {
 }
 
 fn rows_of(source: &str) -> Vec<Row> {
-    (1..).zip(source.lines()).map(|(number, text)| Row { place: number.to_string(), text: text.to_owned(), ..empty() }).collect()
+    (1..)
+        .zip(source.lines())
+        .map(|(number, text)| Row { place: number.to_string(), text: text.to_owned(), ..empty() })
+        .collect()
 }
 
 /// The word at `pc` of a segment, as text; what the segment does not give is zero.

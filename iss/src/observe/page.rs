@@ -85,7 +85,9 @@ pub(super) fn html(title: &str, report: &Report, heatmap: Option<&Heatmap>) -> S
 
 /// A class for each level of heat.
 fn levels() -> String {
-    (1..=LEVELS).map(|level| format!(".h{level} {{ background: rgba(var(--heat), {:.2}); }}\n", 0.06 * level as f64)).collect()
+    (1..=LEVELS)
+        .map(|level| format!(".h{level} {{ background: rgba(var(--heat), {:.2}); }}\n", 0.06 * level as f64))
+        .collect()
 }
 
 /// The level of a line that took so many cycles, where the hottest took `most`; equal steps of the square root, so that
@@ -108,7 +110,8 @@ fn grouped(number: u64) -> String {
 
 fn tiles(total: &Cost) -> Markup {
     let tile = |figure: String, name: &str| html! { div.tile { p.figure { (figure) } p { (name) } } };
-    let worst = total.worst().map(|(cause, cycles)| format!("lost cycles, most to {} ({})", cause.name(), grouped(cycles)));
+    let worst =
+        total.worst().map(|(cause, cycles)| format!("lost cycles, most to {} ({})", cause.name(), grouped(cycles)));
     html! {
         section.tiles aria-label="Main figures" {
             (tile(grouped(total.cycles), "cycles"))

@@ -85,7 +85,8 @@ impl Phases {
 
     /// Those that ran, as a table.
     pub fn text(&self) -> String {
-        let mut text = format!("{:<20} {:>10} {:>12} {:>12} {:>6}  stalls\n", "phase", "entered", "instructions", "cycles", "CPI");
+        let mut text =
+            format!("{:<20} {:>10} {:>12} {:>12} {:>6}  stalls\n", "phase", "entered", "instructions", "cycles", "CPI");
         for Phase { name, entered, cost } in self.ran() {
             let name = if name.is_empty() { "(before)" } else { name };
             let line = format!(

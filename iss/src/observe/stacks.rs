@@ -54,7 +54,8 @@ impl Stacks {
             let mut at = index;
             loop {
                 let Node { parent, function, .. } = self.nodes[at];
-                let name = symbol_at(image, function).map_or_else(|| format!("{function:#x}"), |symbol| symbol.name.clone());
+                let name =
+                    symbol_at(image, function).map_or_else(|| format!("{function:#x}"), |symbol| symbol.name.clone());
                 // What separates frames and numbers cannot be in a name.
                 names.push(name.replace([';', ' '], "_"));
                 if at == parent {

@@ -46,7 +46,7 @@ pub fn machine(lines: &[&str], options: Options) -> Machine {
 /// Runs the program, for at most 100,000 steps.
 pub fn run(lines: &[&str]) -> (Machine, Outcome) {
     let mut machine = machine(lines, PLAIN);
-    let outcome = machine.run(Limits { instructions: Some(100_000) }, &mut ());
+    let outcome = machine.run(Limits { instructions: Some(100_000), ..Limits::default() }, &mut ());
     (machine, outcome)
 }
 

@@ -18,20 +18,26 @@ Examples:
   fenn-sim program.elf --stats --dump vector:potential:128:s5.10
   fenn-sim program.elf --write scalar:spikes:spikes.bin --dump-file scalar:out:64:out.bin
   fenn-sim program.elf --trace - --max-instructions 100
+  fenn-sim program.elf --hot hot.txt --heatmap heat.html --phases
+  fenn-sim program.elf --check --write scalar:spikes:spikes.bin
+  fenn-sim program.elf --until step --registers
+  fenn-sim program.elf --trace-binary run.trace
+  fenn-sim --read-trace run.trace
 
 Exit codes:
-  0  the program ended: ecall, or its ready flag
+  0  the program ended, with ecall or its ready flag, or came to where --until stops it
   1  a file could not be read or written, or is no program
   2  wrong usage
   3  the program trapped, or stopped at ebreak
-  4  the instruction limit was reached";
+  4  the instruction limit or the cycle limit was reached
+  5  the program ended, and --check found errors";
 
 /// Runs a FeNN program on the simulator.
 #[derive(Debug, Parser)]
 #[command(version, after_help = HELP)]
 pub(crate) struct Arguments {
     /// The program, an ELF file made by fenn-as or fenn-cc.
-    #[arg(required_unless_present = "completions")]
+    #[arg(required_unless_present_any = ["completions", "read_trace"])]
     pub(crate) program: Option<PathBuf>,
     /// Trap where a board carries on: misaligned scalar accesses, addresses beyond the end, odd lane-local addresses.
     #[arg(long)]
@@ -39,15 +45,48 @@ pub(crate) struct Arguments {
     /// Whose timing: this project's core, the published one, or one cycle for every instruction.
     #[arg(long, value_name = "NAME", default_value = fenn_isa::timing::FENN.name, value_parser = Profile::by_name)]
     pub(crate) profile: &'static Profile,
+    /// Cycles from starting a DMA transfer until its first byte moves, instead of the profile's.
+    #[arg(long, value_name = "CYCLES")]
+    pub(crate) dram_latency: Option<u32>,
+    /// Bytes that DRAM moves in a cycle, instead of the profile's: a divisor or a multiple of 64.
+    #[arg(long, value_name = "BYTES", value_parser = dram_width)]
+    pub(crate) dram_bytes_per_cycle: Option<u32>,
     /// Stop after N instructions; without it an endless program runs for ever.
     #[arg(long, value_name = "N")]
     pub(crate) max_instructions: Option<u64>,
-    /// Print how often each instruction was executed.
+    /// Stop after the instruction with which N cycles have passed.
+    #[arg(long, value_name = "N")]
+    pub(crate) max_cycles: Option<u64>,
+    /// Stop before an instruction, given by its address or a symbol of the program; can be given several times. The
+    /// program's first instruction is executed in any case.
+    #[arg(long, value_name = "SYMBOL|ADDRESS")]
+    pub(crate) until: Vec<String>,
+    /// Print how often each instruction was executed, and the cycles lost by cause.
     #[arg(long)]
     pub(crate) stats: bool,
     /// Write a line per instruction to FILE, `-` for standard output.
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
+    /// Write the same in a tenth of the space, to be read with --read-trace.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace_binary: Option<PathBuf>,
+    /// Print a trace that --trace-binary wrote as --trace would have, and do nothing else.
+    #[arg(long, value_name = "FILE", exclusive = true)]
+    pub(crate) read_trace: Option<PathBuf>,
+    /// Write which symbols and lines of source the cycles went to: a table (.txt), an object (.json), a page (.html), or
+    /// stacks of calls for flame graphs (.folded).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) hot: Vec<PathBuf>,
+    /// Write the source with what each line cost as a page (.html) or text (.txt), `-` for text on standard output.
+    /// Sources are looked for where the program names them, then beside the program.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) heatmap: Vec<PathBuf>,
+    /// Print what each phase cost; a symbol `phase.NAME` of the program's code begins one.
+    #[arg(long)]
+    pub(crate) phases: bool,
+    /// Look for reads of memory that nobody wrote, addresses that wrap round, and DMA transfers that get in the way.
+    #[arg(long)]
+    pub(crate) check: bool,
     /// Print a part of a memory after the run.
     #[arg(long, value_name = "SPACE:ADDRESS:LENGTH[:FORMAT]")]
     pub(crate) dump: Vec<String>,
@@ -66,4 +105,20 @@ pub(crate) struct Arguments {
     /// Print completions for a shell and do nothing else.
     #[arg(long, value_name = "SHELL", exclusive = true)]
     pub(crate) completions: Option<clap_complete::Shell>,
+}
+
+fn dram_width(text: &str) -> Result<u32, String> {
+    let row = fenn_isa::memory::VECTOR_BYTES;
+    let number = text.parse().ok().filter(|bytes: &u32| *bytes > 0 && (row % bytes == 0 || bytes % row == 0));
+    number.ok_or_else(|| format!("it must be a divisor or a multiple of {row}"))
+}
+
+impl Arguments {
+    /// The timing that the options describe together.
+    pub(crate) fn timing(&self) -> Profile {
+        let mut timing = *self.profile;
+        timing.dram.latency = self.dram_latency.unwrap_or(timing.dram.latency);
+        timing.dram.bytes_per_cycle = self.dram_bytes_per_cycle.unwrap_or(timing.dram.bytes_per_cycle);
+        timing
+    }
 }

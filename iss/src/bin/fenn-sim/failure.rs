@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use fenn_iss::observe::TraceError;
 use fenn_iss::view::ViewError;
 
 /// Why there is no result.
@@ -23,16 +24,36 @@ pub(crate) enum Failure {
     View { option: &'static str, text: String, source: ViewError },
     #[error("{option} {text}: {source}")]
     Outside { option: &'static str, text: String, source: fenn_iss::Error },
-    #[error("--trace - and --json would both write to standard output; give the trace a file")]
-    TraceAndJson,
+    #[error("{option} - and --json would both write to standard output; give the {what} a file")]
+    TwoOutputs { option: &'static str, what: &'static str },
+    #[error("--until {text}: no instruction is there, for {address:#x} is no multiple of 4 inside instruction memory")]
+    Until { text: String, address: u32 },
+    #[error("{option} {}: the name must end in {endings}", path.display())]
+    Ending { option: &'static str, path: PathBuf, endings: &'static str },
+    #[error("{}: {source}", path.display())]
+    Trace { path: PathBuf, source: TraceError },
+    #[error(
+        "the statistics are wrong: {cycles} cycles are not {instructions} instructions, {traps} traps and {stalls} stalls"
+    )]
+    Unbalanced { cycles: u64, instructions: u64, traps: u64, stalls: u64 },
 }
 
 impl Failure {
     /// The exit code.
     pub(crate) fn code(&self) -> u8 {
         match self {
-            Self::File(_) | Self::Read { .. } | Self::Write { .. } | Self::Output(_) | Self::Machine(_) => 1,
-            Self::View { .. } | Self::Outside { .. } | Self::TraceAndJson => 2,
+            Self::File(_)
+            | Self::Read { .. }
+            | Self::Write { .. }
+            | Self::Output(_)
+            | Self::Machine(_)
+            | Self::Trace { .. }
+            | Self::Unbalanced { .. } => 1,
+            Self::View { .. }
+            | Self::Outside { .. }
+            | Self::TwoOutputs { .. }
+            | Self::Until { .. }
+            | Self::Ending { .. } => 2,
         }
     }
 }

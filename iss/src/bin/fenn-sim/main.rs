@@ -4,22 +4,25 @@
 //! of the cases in [`arguments::HELP`] it was. Files are written beside their place and renamed, so they are whole or not there.
 
 use std::fs;
-use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use fenn_isa::image::Image;
-use fenn_iss::{Limits, Machine, Options, Outcome, Statistics, Stop, Trace};
+use fenn_iss::observe::TraceReader;
+use fenn_iss::{Machine, Stop};
 
 mod arguments;
 mod failure;
+mod files;
 mod plan;
 mod report;
+mod simulate;
 
 use arguments::Arguments;
 use failure::{Failure, write_whole};
-use plan::{Plan, outside};
+use plan::{Plan, is_stdout, outside};
+use simulate::{Watch, simulate};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -42,65 +45,69 @@ fn run(arguments: &Arguments, out: &mut impl Write) -> Result<ExitCode, Failure>
         out.write_all(&script)?;
         return Ok(ExitCode::SUCCESS);
     }
-    if arguments.json && arguments.trace.as_deref() == Some(Path::new("-")) {
-        return Err(Failure::TraceAndJson);
+    if let Some(path) = &arguments.read_trace {
+        return print_trace(path, out);
+    }
+    if arguments.json && arguments.trace.as_deref().is_some_and(is_stdout) {
+        return Err(Failure::TwoOutputs { option: "--trace", what: "trace" });
+    }
+    if arguments.json && arguments.heatmap.iter().any(|path| is_stdout(path)) {
+        return Err(Failure::TwoOutputs { option: "--heatmap", what: "heat map" });
     }
     let program = arguments.program.as_deref().expect("clap demands a program");
     let image = Image::read(program)?;
-    let mut machine = Machine::from_image(&image, Options { strict: arguments.strict, profile: *arguments.profile })?;
+    let mut machine = Machine::builder().profile(arguments.timing()).strict(arguments.strict).image(&image).build()?;
     let plan = Plan::new(arguments, &image, &machine)?;
+    let mut watch = Watch::new(arguments, &plan, &image);
     for (place, text, path) in &plan.writes {
         let bytes = fs::read(path).map_err(|source| Failure::Read { path: path.clone(), source })?;
         machine.write(place.space, place.address, &bytes).map_err(outside("--write", text))?;
+        if let Some(checker) = &mut watch.checker {
+            // What has been written fits into a memory, and so into 32 bits.
+            checker.host_wrote(place.space, place.address, bytes.len() as u32);
+        }
     }
-    let mut statistics = arguments.stats.then(Statistics::default);
-    let outcome = simulate(arguments, &mut machine, &mut statistics, out)?;
+    let outcome = simulate(arguments, &plan, &mut machine, &mut watch, out)?;
     for (view, path) in &plan.files {
         let bytes = machine.read_bytes(view.place.space, view.place.address, view.bytes)?;
         write_whole(path, |file| file.write_all(&bytes))?;
     }
+    files::write(program, &plan, &watch, &image)?;
+    let run = report::Run { arguments, plan: &plan, image: &image, machine: &machine, outcome, watch: &watch };
     if arguments.json {
-        let report = report::json(arguments, &machine, &outcome, statistics.as_ref(), &plan)?;
-        writeln!(out, "{report:#}")?;
+        writeln!(out, "{:#}", run.json()?)?;
     } else {
-        report::text(arguments, &machine, &outcome, statistics.as_ref(), &plan, out)?;
+        run.text(out)?;
+        files::print(program, &plan, &watch, &image, out)?;
     }
     out.flush()?;
     if matches!(outcome.stop, Stop::Trap(_) | Stop::Ebreak { .. }) {
         eprintln!("fenn-sim: {}", outcome.stop);
     }
+    let has_errors = watch.checker.as_ref().is_some_and(|checker| checker.has_errors());
     Ok(ExitCode::from(match outcome.stop {
-        Stop::Ecall { .. } | Stop::ReadyFlag { .. } => 0,
+        Stop::Ecall { .. } | Stop::ReadyFlag { .. } | Stop::Breakpoint { .. } if has_errors => 5,
+        Stop::Ecall { .. } | Stop::ReadyFlag { .. } | Stop::Breakpoint { .. } => 0,
         Stop::Trap(_) | Stop::Ebreak { .. } => 3,
-        Stop::InstructionLimit { .. } => 4,
+        Stop::InstructionLimit { .. } | Stop::CycleLimit { .. } => 4,
     }))
 }
 
-/// Runs the program, with the observers that were asked for and no others.
-fn simulate(
-    arguments: &Arguments,
-    machine: &mut Machine,
-    statistics: &mut Option<Statistics>,
-    out: &mut impl Write,
-) -> Result<Outcome, Failure> {
-    let limits = Limits { instructions: arguments.max_instructions };
-    let Some(path) = &arguments.trace else {
-        return Ok(match statistics {
-            Some(statistics) => machine.run(limits, statistics),
-            None => machine.run(limits, &mut ()),
-        });
-    };
-    let mut outcome = None;
-    let mut traced = |writer: &mut dyn Write| -> io::Result<()> {
-        let mut observers = (Trace::new(BufWriter::new(writer)), statistics.take());
-        outcome = Some(machine.run(limits, &mut observers));
-        *statistics = observers.1;
-        observers.0.finish().map(drop)
-    };
-    if path == Path::new("-") {
-        traced(out)?;
-    } else {
-        write_whole(path, |file| traced(file))?;
+/// Prints a trace that was written as bytes.
+fn print_trace(path: &std::path::Path, out: &mut impl Write) -> Result<ExitCode, Failure> {
+    let file = fs::File::open(path).map_err(|source| Failure::Read { path: path.to_owned(), source })?;
+    let damaged = |source| Failure::Trace { path: path.to_owned(), source };
+    let mut out = io::BufWriter::new(out);
+    for record in TraceReader::new(file).map_err(damaged)? {
+        match record {
+            Ok(record) => writeln!(out, "{record}")?,
+            Err(error) => {
+                // What was read before is what the file says.
+                out.flush()?;
+                return Err(damaged(error));
+            }
+        }
     }
-    Ok(outcome.expect("the program has been run"))
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,8 +1,8 @@
-//! What the options that name places mean for one program.
+//! What the options that name places and files mean for one program.
 //!
 //! Contract: everything is checked before the run, so that a long run does not end in a complaint about a typing error.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use fenn_isa::image::Image;
 use fenn_iss::Machine;
@@ -16,11 +16,68 @@ pub(crate) struct Plan {
     pub(crate) writes: Vec<(Place, String, PathBuf)>,
     pub(crate) dumps: Vec<(View, String)>,
     pub(crate) files: Vec<(View, PathBuf)>,
+    /// Addresses of `--until`.
+    pub(crate) breakpoints: Vec<u32>,
+    pub(crate) hot: Vec<(Form, PathBuf)>,
+    pub(crate) heatmaps: Vec<(Form, PathBuf)>,
+}
+
+/// What a file is to hold, as the end of its name says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Text,
+    Json,
+    Html,
+    Folded,
+}
+
+impl Form {
+    fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()? {
+            "txt" => Some(Self::Text),
+            "json" => Some(Self::Json),
+            "html" => Some(Self::Html),
+            "folded" => Some(Self::Folded),
+            _ => None,
+        }
+    }
+}
+
+/// Standard output, as an option names it.
+pub(crate) fn is_stdout(path: &Path) -> bool {
+    path == Path::new("-")
 }
 
 impl Plan {
     pub(crate) fn new(arguments: &Arguments, image: &Image, machine: &Machine) -> Result<Self, Failure> {
-        let mut plan = Self { writes: Vec::new(), dumps: Vec::new(), files: Vec::new() };
+        let mut plan = Self {
+            writes: Vec::new(),
+            dumps: Vec::new(),
+            files: Vec::new(),
+            breakpoints: Vec::new(),
+            hot: Vec::new(),
+            heatmaps: Vec::new(),
+        };
+        for text in &arguments.until {
+            let Place { address, .. } = Place::parse("instruction", text, image).map_err(wrong("--until", text))?;
+            if !address.is_multiple_of(4) || address >= machine.config().instruction_bytes {
+                return Err(Failure::Until { text: text.clone(), address });
+            }
+            plan.breakpoints.push(address);
+        }
+        for path in &arguments.hot {
+            let endings = ".txt, .json, .html or .folded";
+            let form =
+                Form::of(path).ok_or_else(|| Failure::Ending { option: "--hot", path: path.clone(), endings })?;
+            plan.hot.push((form, path.clone()));
+        }
+        for path in &arguments.heatmap {
+            let form = if is_stdout(path) { Some(Form::Text) } else { Form::of(path) };
+            let form = form.filter(|form| matches!(form, Form::Text | Form::Html));
+            let endings = ".txt or .html, or be `-`";
+            let form = form.ok_or_else(|| Failure::Ending { option: "--heatmap", path: path.clone(), endings })?;
+            plan.heatmaps.push((form, path.clone()));
+        }
         for text in &arguments.write {
             let (place, path) = parse_write(text, image).map_err(wrong("--write", text))?;
             plan.writes.push((place, text.clone(), path));

@@ -92,8 +92,7 @@ impl<R: io::Read> TraceReader<R> {
     /// [`TraceError`], if it does not begin as a trace.
     pub fn new(input: R) -> Result<Self, TraceError> {
         let input = BufReader::new(input);
-        let mut reader =
-            Self { input, offset: 0, model: Model::new(), hash: Hash::new(), records: 0, done: false };
+        let mut reader = Self { input, offset: 0, model: Model::new(), hash: Hash::new(), records: 0, done: false };
         let mut magic = [0; MAGIC.len()];
         for byte in &mut magic {
             *byte = reader.byte().map_err(|error| match error {
