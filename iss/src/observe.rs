@@ -7,7 +7,7 @@
 //! | observer | answers |
 //! |---|---|
 //! | [`Statistics`] | how often each instruction was executed, and what each class waited for |
-//! | [`Trace`], [`BinaryTrace`] | what happened, instruction by instruction, for people and in a tenth of the space |
+//! | [`Trace`], [`BinaryTrace`] | what happened, instruction by instruction, as text, and as a fifth of its bytes or less |
 //! | [`Profiler`] | which symbols and which lines of source the cycles went to; [`heatmap`] shows them beside the source |
 //! | [`Stacks`] | through which calls |
 //! | [`Phases`] | what each phase of a program cost |
@@ -30,8 +30,8 @@
 //! assert_eq!((statistics.total(), statistics.stalls().get(StallCause::LoadUse)), (2, 1));
 //! assert_eq!(profiler.at(4).cycles, 2);
 //! let trace = trace.finish().expect("a vector has room");
-//! let lines: Vec<String> = TraceReader::new(&trace[..])?.map(|record| Ok(record?.to_string())).collect::<Result<_, _>>()?;
-//! assert!(lines[1].ends_with("x5=00000001 ; load-use 1"));
+//! let records = TraceReader::new(&trace[..])?.collect::<Result<Vec<_>, _>>()?;
+//! assert!(records[1].to_string().ends_with("x5=00000001 ; load-use 1"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

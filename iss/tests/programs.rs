@@ -435,8 +435,11 @@ fn statistics_count_and_traces_tell() {
     assert_eq!(statistics.by_extension().values().sum::<u64>(), statistics.total());
     let text = String::from_utf8(trace.finish().unwrap()).unwrap();
     assert_eq!(text.lines().count() as u64, outcome.instructions);
-    assert_eq!(text.lines().next(), Some("         1 00000000 00300293 addi t0, zero, 3                 x5=00000003"));
-    assert_eq!(text.lines().nth(2), Some("         3 00000008 fe029ee3 bne t0, zero, .-4"));
+    assert_eq!(
+        text.lines().next(),
+        Some("         0      00000000 00300293 addi t0, zero, 3                 x5=00000003")
+    );
+    assert_eq!(text.lines().nth(2), Some("         2      00000008 fe029ee3 bne t0, zero, .-4"));
     assert!(text.lines().last().unwrap().ends_with(&format!("v3={}", "fffe".repeat(32))));
 }
 

@@ -1,4 +1,4 @@
-//! A trace as bytes: a tenth of the text, and as complete.
+//! A trace as bytes: as complete as the text and no more than a quarter of it, a twentieth where there are no vectors.
 //!
 //! Contract: what [`BinaryTrace`] writes, [`TraceReader`] reads again as the same [`Record`]s, so that their text is the one
 //! that [`super::Trace`] prints. A file that was cut or changed is an error with the byte's offset ([`TraceError`]), at the

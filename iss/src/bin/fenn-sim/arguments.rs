@@ -67,7 +67,7 @@ pub(crate) struct Arguments {
     /// Write a line per instruction to FILE, `-` for standard output.
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
-    /// Write the same in a tenth of the space, to be read with --read-trace.
+    /// Write the same to FILE in a quarter of the space or less, to be read with --read-trace.
     #[arg(long, value_name = "FILE")]
     pub(crate) trace_binary: Option<PathBuf>,
     /// Print a trace that --trace-binary wrote as --trace would have, and do nothing else.

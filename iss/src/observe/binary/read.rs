@@ -251,7 +251,10 @@ impl<R: io::Read> TraceReader<R> {
         let index = self.byte()?;
         let cause =
             StallCause::ALL.get(usize::from(index)).copied().ok_or_else(|| self.damaged(Damage::Byte(index)))?;
-        Ok(Stall { cause, cycles: self.number()? })
+        match self.number()? {
+            0 => Err(self.damaged(Damage::Byte(0))),
+            cycles => Ok(Stall { cause, cycles }),
+        }
     }
 
     fn value(&mut self, foretold: Value) -> Result<Value, TraceError> {
