@@ -55,6 +55,8 @@ use crate::trap::{Access, Trap};
 pub struct Profiler {
     /// By word of instruction memory.
     costs: Vec<Cost>,
+    /// By the address of the instruction that trapped, which can be anywhere.
+    traps: BTreeMap<u32, Cost>,
     /// How often a call went to each word.
     calls: BTreeMap<u32, u64>,
     clock: Clock,
@@ -106,13 +108,21 @@ impl Profiler {
 
     /// What the instruction at `pc` cost.
     pub fn at(&self, pc: u32) -> Cost {
-        self.costs.get(pc as usize / 4).copied().unwrap_or_default()
+        let mut cost = self.costs.get(pc as usize / 4).filter(|_| pc.is_multiple_of(4)).copied().unwrap_or_default();
+        if let Some(trap) = self.traps.get(&pc) {
+            cost.add(trap);
+        }
+        cost
     }
 
-    /// Addresses of instructions that ran or trapped, and what each cost.
-    pub fn costs(&self) -> impl Iterator<Item = (u32, &Cost)> {
-        let all = self.costs.iter().enumerate().map(|(index, cost)| (4 * index as u32, cost));
-        all.filter(|(_, cost)| **cost != Cost::default())
+    /// Addresses of instructions that ran or trapped, in order, and what each cost.
+    pub fn costs(&self) -> BTreeMap<u32, Cost> {
+        let ran = self.costs.iter().enumerate().filter(|(_, cost)| cost.instructions > 0);
+        let mut costs: BTreeMap<u32, Cost> = ran.map(|(index, cost)| (4 * index as u32, *cost)).collect();
+        for (pc, trap) in &self.traps {
+            costs.entry(*pc).or_default().add(trap);
+        }
+        costs
     }
 
     /// The rows that the names and lines of `image`, the program that ran, make of it.
@@ -120,7 +130,8 @@ impl Profiler {
         let mut symbols: BTreeMap<Option<u32>, SymbolCost> = BTreeMap::new();
         let mut lines: BTreeMap<(Arc<str>, u32), LineCost> = BTreeMap::new();
         let labels = Labels::new(image);
-        for (pc, cost) in self.costs() {
+        let costs = self.costs();
+        for (&pc, cost) in &costs {
             let symbol = labels.around(pc);
             let row = symbols.entry(symbol.map(|symbol| symbol.address)).or_insert_with(|| {
                 let address = symbol.map_or(0, |symbol| symbol.address);
@@ -144,7 +155,7 @@ impl Profiler {
         let mut lines: Vec<LineCost> = lines.into_values().collect();
         // Equals stay in the order of the source.
         lines.sort_by_key(|row| u64::MAX - row.cost.cycles);
-        Report { total: Cost::sum(self.costs().map(|(_, cost)| cost)), symbols, lines }
+        Report { total: Cost::sum(costs.values()), symbols, lines }
     }
 }
 
@@ -154,7 +165,7 @@ impl Observer for Profiler {
         if let Some(pc) = self.trapped.take()
             && gap > 0
         {
-            self.cost(pc).trap(gap);
+            self.traps.entry(pc).or_default().trap(gap);
         }
         self.cost(retired.pc).retire(retired, cycles);
         if let Inst::Jal { rd, .. } | Inst::Jalr { rd, .. } = retired.inst
