@@ -34,7 +34,4 @@ pub enum Error {
         /// The memory's size, all lanes together for lane-local memory.
         bytes: u32,
     },
-    /// No symbol that has a size has this name.
-    #[error("the program has no symbol `{0}` that has a size")]
-    Symbol(String),
 }

@@ -88,6 +88,17 @@ pub enum ViewError {
     },
 }
 
+/// Why a symbol's memory cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SymbolError {
+    /// No symbol that has a size has this name.
+    #[error("the program has no symbol `{0}` that has a size")]
+    Unknown(String),
+    /// The machine has less memory than the program says.
+    #[error(transparent)]
+    Machine(#[from] Error),
+}
+
 /// How bytes are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Element {
@@ -299,12 +310,12 @@ impl Machine {
     /// A copy of what the symbol of this name in `image` names, as long as the symbol's size.
     ///
     /// # Errors
-    /// [`Error::Symbol`] where there is no such symbol or it has no size, [`Error::Outside`] for an image of another
-    /// machine.
-    pub fn symbol(&self, image: &Image, name: &str) -> Result<Region, Error> {
+    /// [`SymbolError::Unknown`] where there is no such symbol or it has no size, [`SymbolError::Machine`] for an image of
+    /// another machine.
+    pub fn symbol(&self, image: &Image, name: &str) -> Result<Region, SymbolError> {
         let symbol = image.symbol(name).filter(|symbol| symbol.size > 0);
-        let Symbol { space, address, size, .. } = symbol.ok_or_else(|| Error::Symbol(name.to_owned()))?;
-        self.region(*space, *address, *size)
+        let Symbol { space, address, size, .. } = symbol.ok_or_else(|| SymbolError::Unknown(name.to_owned()))?;
+        Ok(self.region(*space, *address, *size)?)
     }
 }
 
