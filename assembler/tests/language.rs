@@ -25,6 +25,11 @@ fn bytes(image: &Image, space: Space) -> Vec<u8> {
     })
 }
 
+/// A machine whose instruction memory holds a long program.
+fn roomy() -> Options {
+    Options { config: MachineConfig { instruction_bytes: 1 << 20, ..MachineConfig::default() }, ..Options::default() }
+}
+
 fn halfwords(image: &Image, space: Space) -> Vec<i16> {
     bytes(image, space).chunks(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
 }
@@ -125,6 +130,37 @@ fn bombs_are_refused_in_time() {
         assert!(messages(&text).contains(&budget.to_owned()), "{text:.60} {:?}", messages(&text).first());
     }
     assert!(messages(&"junk\n".repeat(50_000)).contains(&"there are too many errors to go on".to_owned()));
+}
+
+#[test]
+fn what_is_drawn_of_a_mistake_is_bounded() {
+    // Ten thousand mistakes: in one line, and each far from the definition that it is about.
+    let line = "junk;".repeat(20_000);
+    let far = format!("x: nop\n{}{}", "nop\n".repeat(3000), "x: nop\n".repeat(9000));
+    for (text, name, most) in [(line, "no instruction is called `junk`", 400), (far, "`x` is defined twice", 400)] {
+        let sources = [Source::new("text.s", text)];
+        let Assembly { diagnostics, sources, .. } = assemble_with_lines(&sources, &roomy());
+        assert!(diagnostics.len() > 8000, "{}", diagnostics.len());
+        let drawn = fenn_assembler::diagnostic::render(&diagnostics, &sources, false);
+        assert!(drawn.contains(name) && drawn.contains("here"));
+        assert!(drawn.len() < most * diagnostics.len(), "{} bytes", drawn.len() / diagnostics.len());
+    }
+}
+
+#[test]
+fn a_mistake_in_a_long_line_is_marked() {
+    let text = format!("start: nop\n{}vaddd v0, v1, v2; {}", "nop; ".repeat(300), "nop; ".repeat(300));
+    let sources = [Source::new("text.s", text)];
+    let Assembly { diagnostics, sources, .. } = assemble_with_lines(&sources, &Options::default());
+    let wanted = "\
+Error: no instruction is called `vaddd`
+   ╭─[ text.s:2:1501 ]
+   │ … nop; nop; nop; nop; nop; nop; vaddd v0, v1, v2; nop; nop; nop; nop; nop; nop; nop; nop; no …
+   │                                 ^^^^^ here
+   │ Help: did you mean `vadd`?
+
+";
+    assert_eq!(fenn_assembler::diagnostic::render(&diagnostics, &sources, false), wanted);
 }
 
 fn files(files: &[(&str, &str)]) -> BTreeMap<String, Vec<u8>> {
