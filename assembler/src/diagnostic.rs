@@ -256,6 +256,9 @@ pub enum Problem {
     /// Two parameters of one name.
     #[error("two parameters are called `{0}`")]
     DuplicateParameter(String),
+    /// More parameters than anybody gives.
+    #[error("a macro has at most {0} parameters")]
+    Parameters(usize),
     /// A parameter behind one that takes all that is left.
     #[error("the parameter `{0}` gets nothing, since the one before it takes all that is left")]
     AfterRest(String),

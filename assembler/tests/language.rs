@@ -90,6 +90,20 @@ fn a_place_inside_a_macro_leads_back_to_its_calls() {
     assert_eq!(diagnostics[0].span.unwrap().source, 0);
 }
 
+/// That many names.
+fn numbered(count: usize) -> String {
+    (0..count).map(|index| format!("p{index} ")).collect()
+}
+
+#[test]
+fn many_macros_and_unknown_names_are_not_all_compared() {
+    let macros: String = (0..50_000).map(|index| format!(".macro m{index}\n.endm\n")).collect();
+    let calls: String = (0..9000).map(|index| format!("mm{index}\n")).collect();
+    let (_, diagnostics) = assemble(&[Source::new("text.s", macros + &calls)], &Options::default());
+    assert_eq!(diagnostics.len(), 9000);
+    assert_eq!(diagnostics.iter().filter(|diagnostic| diagnostic.problem.help().is_some()).count(), 100);
+}
+
 #[test]
 fn wrong_structure_is_said_once() {
     for (text, message) in [
@@ -102,6 +116,7 @@ fn wrong_structure_is_said_once() {
         (".macro m a\n.endm\nm 1, 2", "the macro `m` takes at most 1 arguments, and this call has 2"),
         (".macro m a:req\n.endm\nm", "the macro `m` wants a value for `a`"),
         (".macro m\nm\n.endm\nm", "macros, repetitions and included files are more than 100 deep here"),
+        (&format!(".macro m {}\n.endm", numbered(1001)), "a macro has at most 1000 parameters"),
         (".error \"no\"", "no"),
         (".include \"x.s\"", "cannot read x.s: this assembly reads no files"),
         (".vec 1, 2", "a vector has 1 value for all lanes or 32, and this has 2"),
@@ -116,6 +131,7 @@ fn wrong_structure_is_said_once() {
 
 #[test]
 fn bombs_are_refused_in_time() {
+    let long = "a".repeat(1_000_000);
     let budget = "macros and repetitions become more than 2^20 statements or 32 MiB of text";
     for text in [
         ".rept 0xffffffff\n.endr".to_owned(),
@@ -125,6 +141,17 @@ fn bombs_are_refused_in_time() {
         (0..40).map(|i| format!(".macro m{i}\nm{0}\nm{0}\n.endm\n", i + 1)).collect::<String>()
             + ".macro m40\n.endm\nm0",
         format!(".macro m x\nm \"\\x\\x\"\n.endm\nm {}", "a".repeat(1000)),
+        // Much text read again and again: comments, what a condition leaves out, bodies, statements, arguments.
+        format!(".rept 0x7fffffff\n/* {long} */\n.endr"),
+        format!(".rept 0x7fffffff\n.if 0\n{long}\n.endif\n.endr"),
+        format!(".rept 0x7fffffff\n.macro m\n{long}\n.endm\n.purgem m\n.endr"),
+        format!(".rept 0x7fffffff\n.rept 0\n{long}\n.endr\n.endr"),
+        format!(".macro m x:vararg\n.endm\n.rept 0x7fffffff\nm {long}\n.endr"),
+        format!(".macro m x\n.if 0\n{}\n.endif\n.endm\n.rept 0x7fffffff\nm\n.endr", "\\x".repeat(100_000)),
+        // Each argument put into each of many places.
+        format!(".macro m x\n{}\n.endm\nm {long}", ".if \\x\n".repeat(100_000)),
+        format!(".irp x, {long}\n{}\n.endr", ".if \\x\n".repeat(100_000)),
+        format!(".irpc x, {long}\n{}\n.endr", "\\()".repeat(100_000)),
         ".irp x, 1, 2, 3, 4, 5, 6, 7, 8, 9\n".repeat(12) + ".set a, 1\n" + &".endr\n".repeat(12),
     ] {
         assert!(messages(&text).contains(&budget.to_owned()), "{text:.60} {:?}", messages(&text).first());
