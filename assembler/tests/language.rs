@@ -175,6 +175,16 @@ fn what_is_drawn_of_a_mistake_is_bounded() {
 }
 
 #[test]
+fn the_other_place_may_be_in_a_source_with_other_letters() {
+    // In bytes, `x` is behind the middle of a character.
+    let sources =
+        [Source::new("a.s", ".ascii \"äääää🦀🦀\"\n# 🦀🦀🦀🦀\nx: nop\n"), Source::new("b.s", "\n# ä\n  x: nop\n")];
+    let Assembly { diagnostics, sources, .. } = assemble_with_lines(&sources, &Options::default());
+    let drawn = fenn_assembler::diagnostic::render(&diagnostics, &sources, false);
+    assert!(drawn.contains("[ b.s:3:3 ]") && drawn.contains("first defined here: a.s:3:1"), "{drawn}");
+}
+
+#[test]
 fn a_mistake_in_a_long_line_is_marked() {
     let text = format!("start: nop\n{}vaddd v0, v1, v2; {}", "nop; ".repeat(300), "nop; ".repeat(300));
     let sources = [Source::new("text.s", text)];

@@ -77,6 +77,9 @@ fn head(message: &Message) -> (&'static str, String) {
 }
 
 /// The message without places far from its own: the other place becomes a step, and a place of many lines its first.
+///
+/// A place in another source is far: `ariadne` 0.6 takes its offset in characters for one in bytes, and so shows a wrong
+/// line or panics.
 fn near(message: &Message, steps: &mut Vec<String>, sources: &[Source], lines: &mut Lines<'_>) -> Message {
     let mut near = message.clone();
     let mut line = |source, offset| lines.position(source, offset);
@@ -87,7 +90,7 @@ fn near(message: &Message, steps: &mut Vec<String>, sources: &[Source], lines: &
         }
         if let Some((other, what)) = near.elsewhere {
             let position = line(other.source, other.start);
-            if other.source == span.source && position.line.abs_diff(first) > REACH {
+            if other.source != span.source || position.line.abs_diff(first) > REACH {
                 let name = sources.get(other.source as usize).map_or("", |source| &source.name);
                 steps.insert(0, format!("{what}: {name}:{}:{}", position.line, position.column));
                 near.elsewhere = None;
@@ -158,7 +161,7 @@ fn draw(message: &Message, steps: Vec<String>, cache: &mut Drawn<'_>, color: boo
         labels.push((other, what, Color::Blue));
     }
     // Labels of one source are drawn together only in the order of its lines.
-    labels.sort_by_key(|(label, ..)| (label.source != span.source, *label));
+    labels.sort_by_key(|(label, ..)| *label);
     for (label, what, color) in labels {
         report = report.with_label(Label::new(place(label)).with_message(what).with_color(color));
     }
