@@ -699,7 +699,7 @@ impl<'a, 'd> Expander<'a, 'd> {
         let length = bytes.len() as i64;
         if cursor.take_mark(",") {
             let skip = Expression::parse(cursor)?;
-            let skip = self.layout.known(&skip, "the bytes to leave out", 0, length)?;
+            let skip = self.layout.known(&skip, "the number of bytes to leave out", 0, length)?;
             bytes.drain(..skip as usize);
             if cursor.take_mark(",") {
                 let count = Expression::parse(cursor)?;
