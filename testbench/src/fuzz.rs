@@ -35,6 +35,9 @@ pub use mutate::mutate;
 /// The longest input that is made.
 pub const LONGEST: usize = 16 << 10;
 
+/// Messages that are drawn of one input.
+const DRAWN: usize = 200;
+
 /// Before the name of a file, or of a further source, in an input that is several texts. It is a comment, too.
 const MARK: &str = "#--- ";
 
@@ -238,7 +241,8 @@ fn check_assembly(sources: &[Source], files: &dyn Files) -> Result<bool, String>
     for message in &messages {
         said(&message.text)?;
     }
-    diagnostic::render_messages(&messages, all, true);
+    // Each is drawn on its own, and drawing ten thousand of them takes longer than all the rest.
+    diagnostic::render_messages(&messages[..messages.len().min(DRAWN)], all, true);
     diagnostic::summary(diagnostics, all);
     if diagnostic::json(&messages, all).len() != messages.len() {
         return Err("messages are lost in JSON".to_owned());
