@@ -173,6 +173,12 @@ fn attempt_assembly(
     if !assembly.diagnostics.is_empty() {
         assembly.image = None;
     }
+    // What is wrong inside a macro or a file stands where that is called or included.
+    assembly.diagnostics.sort_by_cached_key(|diagnostic| {
+        let steps = diagnostic.span.map(|span| source::trace(span, &assembly.sources)).unwrap_or_default();
+        let calls = steps.into_iter().rev().map(|step| step.at);
+        calls.chain(diagnostic.span).collect::<Vec<Span>>()
+    });
     // In a listing, what a macro became stands where it was called, and repetitions stand where their bodies are.
     for line in &mut assembly.lines {
         line.span = source::root(line.span, &assembly.sources);

@@ -105,6 +105,16 @@ fn many_macros_and_unknown_names_are_not_all_compared() {
 }
 
 #[test]
+fn mistakes_come_in_the_order_of_the_lines_that_led_to_them() {
+    let text = ".macro m x\n.half \\x\n.include \"bad.s\"\n.endm\n.byte 256\nm 65536\n.byte 257\n.include \"bad.s\"\n.byte 258";
+    let graph = files(&[("bad.s", ".word 1 << 32\n.byte 999")]);
+    let assembly = assemble_with_files(&[Source::new("a.s", text)], &Options::default(), &graph);
+    let value = |diagnostic: &fenn_assembler::Diagnostic| diagnostic.span.unwrap().text(&assembly.sources).to_owned();
+    let values: Vec<String> = assembly.diagnostics.iter().map(value).collect();
+    assert_eq!(values, ["256", "65536", "1 << 32", "999", "257", "1 << 32", "999", "258"]);
+}
+
+#[test]
 fn wrong_structure_is_said_once() {
     for (text, message) in [
         (".if 1\nnop", "this `.if` has no `.endif`"),
