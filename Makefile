@@ -59,7 +59,7 @@ fuzz-assembler: $(CARGO_FUZZ) ## fuzz source text, ELF input and include graphs,
 	$(CARGO) run --quiet -p fenn-testbench --bin fuzz-seeds -- fuzz/corpus
 	for target in $(FUZZ_TARGETS); do \
 	    $(CARGO_FUZZ) run --fuzz-dir fuzz --sanitizer none $$target -- -max_total_time=$(FUZZ_SECONDS) \
-	        -rss_limit_mb=2048 -timeout=20 -max_len=16384 -print_final_stats=1; \
+	        -rss_limit_mb=2048 -timeout=60 -max_len=4096 -print_final_stats=1; \
 	done
 
 $(CARGO_FUZZ):

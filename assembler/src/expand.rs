@@ -36,7 +36,7 @@ const MOST_FILES: usize = 4096;
 /// Bytes of included files.
 const MOST_FILE_BYTES: u64 = 1 << 28;
 /// Diagnostics; nobody reads more.
-const MOST_DIAGNOSTICS: usize = 10_000;
+pub(crate) const MOST_DIAGNOSTICS: usize = 10_000;
 
 /// Searches for a macro that may have been meant.
 const MOST_SUGGESTIONS: usize = 100;

@@ -53,7 +53,7 @@ pub use files::{Disk, Files, NoFiles};
 pub use source::{Source, Span};
 
 use emit::Emitted;
-use expand::Expander;
+use expand::{Expander, MOST_DIAGNOSTICS};
 use layout::{Choices, Layout};
 use listing::Line;
 use symbol::{Place, Symbols};
@@ -179,6 +179,12 @@ fn attempt_assembly(
         let calls = steps.into_iter().rev().map(|step| step.at);
         calls.chain(diagnostic.span).collect::<Vec<Span>>()
     });
+    // Some are found only at the end, such as what is not defined or not closed, and may be as many as there are lines.
+    if let Some(last) = assembly.diagnostics.get(MOST_DIAGNOSTICS) {
+        let span = last.span;
+        assembly.diagnostics.truncate(MOST_DIAGNOSTICS);
+        assembly.diagnostics.push(Diagnostic { problem: Problem::TooMany, span });
+    }
     // In a listing, what a macro became stands where it was called, and repetitions stand where their bodies are.
     for line in &mut assembly.lines {
         line.span = source::root(line.span, &assembly.sources);

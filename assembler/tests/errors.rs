@@ -141,8 +141,13 @@ fn code(text: &str) -> String {
     if plain.is_empty() { String::new() } else { format!("{fence}{plain}{fence}") }
 }
 
+/// The text as a table's cell; what is in code spans stays.
 fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace('\n', " ")
+    let text = text.replace('|', "\\|").replace('\n', " ");
+    let parts = text.split('`').enumerate();
+    let outside =
+        |(index, part): (usize, &str)| if index % 2 == 0 { part.replace('<', "\\<") } else { part.to_owned() };
+    parts.map(outside).collect::<Vec<_>>().join("`")
 }
 
 fn row(written: &str, message: &Message, value: &serde_json::Value) -> String {

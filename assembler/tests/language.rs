@@ -166,7 +166,19 @@ fn bombs_are_refused_in_time() {
     ] {
         assert!(messages(&text).contains(&budget.to_owned()), "{text:.60} {:?}", messages(&text).first());
     }
-    assert!(messages(&"junk\n".repeat(50_000)).contains(&"there are too many errors to go on".to_owned()));
+    for text in [
+        "junk\n".repeat(50_000),
+        // Found only at the end: what is not defined, and what is not closed.
+        (0..50_000).map(|index| format!(".byte n{index}\n")).collect(),
+        format!(".rept 5000\n{}.endr", ".if 1\n".repeat(20)),
+    ] {
+        let messages = {
+            let (_, diagnostics) = assemble(&[Source::new("text.s", text)], &roomy());
+            diagnostics.iter().map(|diagnostic| diagnostic.problem.to_string()).collect::<Vec<_>>()
+        };
+        assert!(messages.len() <= 10_001, "{}", messages.len());
+        assert!(messages.contains(&"there are too many errors to go on".to_owned()), "{:?}", messages.first());
+    }
 }
 
 #[test]

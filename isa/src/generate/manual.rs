@@ -119,7 +119,7 @@ fn memories(text: &mut String) {
          Outside the core, in ELF files and for a host, they lie at load addresses:\n\n",
     );
     text.push_str(
-        "| memory | section | load address | window | unit | default size | |\n|---|---|---|---|---|---|---|\n",
+        "| memory | section | load address | window | unit | default size | holds |\n|---|---|---|---|---|---|---|\n",
     );
     let config = MachineConfig::default();
     for row in &SPACES {
@@ -147,10 +147,10 @@ fn memories(text: &mut String) {
 }
 
 fn csrs(text: &mut String) {
-    text.push_str("| name | address | access | reset | |\n|---|---|---|---|---|\n");
+    text.push_str("| name | address | access | reset | meaning |\n|---|---|---|---|---|\n");
     for row in CSRS {
         let access = match row.access {
-            Access::ReadWrite => "read, write",
+            Access::ReadWrite => "read,\u{a0}write",
             Access::ReadOnly => "read",
         };
         let doc = row.doc.trim().replace("\n ", " ");
@@ -280,7 +280,7 @@ fn link(spec: &Spec) -> String {
 
 /// The mnemonics of each extension.
 fn index(text: &mut String) {
-    text.push_str("| | |\n|---|---|\n");
+    text.push_str("| extension | instructions |\n|---|---|\n");
     for extension in Extension::ALL {
         let names: Vec<String> = rows(*extension).map(|spec| format!("`{}`", spec.mnemonic())).collect();
         let title = extension_title(*extension).trim_start_matches("Instructions: ");
