@@ -4,7 +4,7 @@ const parts = new RegExp(
     [
         "(?<comment>(?:#|//).*$)",
         '(?<string>"(?:[^"\\\\\\n]|\\\\.)*")',
-        "(?<=^|;|:)(?<blank>[ \\t]*)(?:(?<label>[\\w.$\\\\@]+:)|(?<directive>\\.\\w+)|(?<word>[A-Za-z_][\\w.]*))",
+        "(?<=^|;|:(?=[ \\t]))(?<blank>[ \\t]*)(?:(?<label>[\\w.$\\\\@]+:)|(?<directive>\\.\\w+)|(?<word>[A-Za-z_][\\w.]*))",
         "(?<register>\\b(?:x\\d+|v\\d+|zero|ra|sp|gp|tp|t[0-6]|s\\d+|a[0-7])\\b(?!\\.))",
         "(?<number>(?<![\\w.])\\d[\\w.]*)",
         "(?<other>[\\w.$]+)",

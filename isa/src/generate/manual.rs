@@ -18,7 +18,7 @@ use crate::timing::{ClassTiming, DividerSkip, PROFILES, Profile};
 const INTRODUCTION: &str = "\
 FeNN is an in-order 32-bit RISC-V core with a vector unit of 32 lanes of 16 bits, made for spiking neural networks. This \
 manual is read off the same tables as the assembler, the simulator and the SystemVerilog package; its examples are run as \
-tests. The assembly language is described in [`docs/src/assembler`](../docs/src/assembler/README.md); `make doc` builds one \
+tests. The assembly language is described in [`docs/src/assembler`](../docs/src/assembler/index.md); `make doc` builds one \
 book of everything.\n\n";
 
 const INSTRUCTIONS: &str = "\
