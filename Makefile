@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check gen lint bench doc clean setup setup-rtl show-keystone show-assembler
+.PHONY: help demo test check gen lint bench fuzz-assembler doc clean setup setup-rtl show-keystone show-assembler
 
 CARGO ?= cargo
 OUT   := out
@@ -11,6 +11,10 @@ BIN   := target/release
 MDBOOK_VERSION := 0.5.4
 TOOLS          := target/tools/mdbook-$(MDBOOK_VERSION)
 MDBOOK         := $(TOOLS)/bin/mdbook
+# And what only fuzzing does.
+FUZZ_VERSION := 0.13.2
+FUZZ_TOOLS   := target/tools/cargo-fuzz-$(FUZZ_VERSION)
+CARGO_FUZZ   := $(FUZZ_TOOLS)/bin/cargo-fuzz
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +49,21 @@ lint: ## the generated SystemVerilog, by Verilator
 bench: ## simulated instructions and assembled lines per second
 	$(CARGO) bench --quiet -p fenn-iss
 	$(CARGO) bench --quiet -p fenn-assembler --bench lines
+
+# Seconds for each of the three targets.
+FUZZ_SECONDS ?= 600
+FUZZ_TARGETS := source elf includes
+
+# libFuzzer without a sanitizer: the stable compiler has all it needs, and the checked code has no `unsafe`.
+fuzz-assembler: $(CARGO_FUZZ) ## fuzz source text, ELF input and include graphs, FUZZ_SECONDS=600 each; stops at a finding
+	$(CARGO) run --quiet -p fenn-testbench --bin fuzz-seeds -- fuzz/corpus
+	for target in $(FUZZ_TARGETS); do \
+	    $(CARGO_FUZZ) run --fuzz-dir fuzz --sanitizer none $$target -- -max_total_time=$(FUZZ_SECONDS) \
+	        -rss_limit_mb=2048 -timeout=60 -max_len=4096 -print_final_stats=1; \
+	done
+
+$(CARGO_FUZZ):
+	$(CARGO) install cargo-fuzz --version $(FUZZ_VERSION) --locked --quiet --root $(FUZZ_TOOLS)
 
 doc: $(MDBOOK) ## the manual as a book, out/book, and the Rust documentation, with private items
 	$(MDBOOK) build docs

@@ -26,7 +26,10 @@ pub struct Diagnostic {
 }
 
 /// What is wrong.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+///
+/// [`VariantNames::VARIANTS`](strum::VariantNames) lists the names of all of them, as [`Problem::code`] gives them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Problem {
     /// A source of 4 GiB or more.
     #[error("the source is longer than 4 GiB")]
@@ -256,6 +259,9 @@ pub enum Problem {
     /// Two parameters of one name.
     #[error("two parameters are called `{0}`")]
     DuplicateParameter(String),
+    /// More parameters than anybody gives.
+    #[error("a macro has at most {0} parameters")]
+    Parameters(usize),
     /// A parameter behind one that takes all that is left.
     #[error("the parameter `{0}` gets nothing, since the one before it takes all that is left")]
     AfterRest(String),
@@ -333,17 +339,8 @@ impl Problem {
     }
 
     /// The problem's name, which does not change with the wording: `unknown-symbol`.
-    pub fn code(&self) -> String {
-        let variant = format!("{self:?}");
-        let variant = variant.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
-        let mut name = String::new();
-        for c in variant.chars() {
-            if c.is_ascii_uppercase() && !name.is_empty() {
-                name.push('-');
-            }
-            name.push(c.to_ascii_lowercase());
-        }
-        name
+    pub fn code(&self) -> &'static str {
+        self.into()
     }
 
     /// Without one.

@@ -6,7 +6,7 @@
 //! condition is only searched for the directive that ends it.
 //!
 //! Invariant: nothing runs for ever. Expansions are as deep as [`DEEPEST`], together as long as [`MOST_STATEMENTS`] and
-//! [`MOST_TEXT`], and inclusions as many as [`MOST_FILES`] and as long as [`MOST_FILE_BYTES`], in each assembly.
+//! [`MOST_TEXT`] (both of what macros become and of what is read of it, again and again in repetitions), and inclusions as many as [`MOST_FILES`] and as long as [`MOST_FILE_BYTES`], in each assembly.
 //!
 //! Not here: macros' arguments (see [`crate::macros`]), and reading files (see [`crate::files`]).
 
@@ -29,14 +29,17 @@ use crate::source::{Origin, Source, Span};
 const DEEPEST: usize = 100;
 /// Statements that come of expansions.
 const MOST_STATEMENTS: u32 = 1 << 20;
-/// Bytes of text that macros are expanded to.
+/// Bytes of text that macros are expanded to, and also bytes that are read in expansions, passed over or not.
 const MOST_TEXT: usize = 1 << 25;
 /// Inclusions.
 const MOST_FILES: usize = 4096;
 /// Bytes of included files.
 const MOST_FILE_BYTES: u64 = 1 << 28;
 /// Diagnostics; nobody reads more.
-const MOST_DIAGNOSTICS: usize = 10_000;
+pub(crate) const MOST_DIAGNOSTICS: usize = 10_000;
+
+/// Searches for a macro that may have been meant.
+const MOST_SUGGESTIONS: usize = 100;
 
 /// The directives that are done here.
 pub(crate) const DIRECTIVES: [&str; 33] = [
@@ -90,6 +93,50 @@ struct Frame<'a> {
     conditions: usize,
 }
 
+impl Frame<'_> {
+    /// Goes to the directive that ends the branch of a condition.
+    fn pass_branch(&mut self) {
+        let text = &self.text[..self.end];
+        let mut depth = 0u32;
+        while self.at < self.end {
+            let Raw { word, next, start } = scan::statement(text, self.at);
+            match word {
+                ".endif" | ".else" | ".elseif" if depth == 0 => {
+                    // Labels before it are left out with the branch.
+                    self.at = start;
+                    return;
+                }
+                ".endif" => depth -= 1,
+                word if word.starts_with(".if") && DIRECTIVES.contains(&word) => depth += 1,
+                _ => {}
+            }
+            self.at = next;
+        }
+    }
+
+    /// Goes behind the directive that ends a body, and says where that begins.
+    fn pass_body(&mut self, closing: &'static str) -> Option<usize> {
+        let text = &self.text[..self.end];
+        let mut depth = 0u32;
+        while self.at < self.end {
+            let Raw { word, next, start } = scan::statement(text, self.at);
+            self.at = next;
+            let opens = match closing {
+                ".endm" => word == ".macro",
+                _ => matches!(word, ".rept" | ".rep" | ".irp" | ".irpc"),
+            };
+            let closes = word == closing || closing == ".endm" && word == ".endmacro";
+            match depth {
+                0 if closes => return Some(start),
+                _ if closes => depth -= 1,
+                _ if opens => depth += 1,
+                _ => {}
+            }
+        }
+        None
+    }
+}
+
 #[derive(Debug, PartialEq, Eq)]
 enum Kind {
     /// A given source or an included file.
@@ -128,6 +175,9 @@ pub(crate) struct Expander<'a, 'd> {
     calls: u32,
     statements: u32,
     expanded: usize,
+    read: usize,
+    /// How often macros were searched for a name like an unknown one.
+    suggestions: usize,
     included: usize,
     included_bytes: u64,
     /// Whether a limit stopped the assembly.
@@ -154,6 +204,8 @@ impl<'a, 'd> Expander<'a, 'd> {
             calls: 0,
             statements: 0,
             expanded: 0,
+            read: 0,
+            suggestions: 0,
             included: 0,
             included_bytes: 0,
             stopped: false,
@@ -202,8 +254,12 @@ impl<'a, 'd> Expander<'a, 'd> {
             return self.end_of_frame();
         }
         let text: &'a str = frame.text;
-        frame.at = lexer::statement(frame.source, &text[..frame.end], frame.at, tokens, self.diagnostics);
-        let expanded = frame.expanded;
+        let (source, from) = (frame.source, frame.at);
+        frame.at = lexer::statement(source, &text[..frame.end], from, tokens, self.diagnostics);
+        let (expanded, read) = (frame.expanded, frame.at - from);
+        if expanded && !self.charge(read, Span { source, start: from as u32, end: from as u32 }) {
+            return;
+        }
         let Some((end, tokens)) = tokens.split_last() else { return };
         if tokens.is_empty() {
             return;
@@ -226,6 +282,16 @@ impl<'a, 'd> Expander<'a, 'd> {
     fn count(&mut self, span: Span) -> bool {
         self.statements += 1;
         if self.statements > MOST_STATEMENTS {
+            self.stop(Problem::ExpansionBudget.at(span));
+            return false;
+        }
+        true
+    }
+
+    /// Counts bytes that were read in an expansion, or for one; false where they are too many.
+    fn charge(&mut self, bytes: usize, span: Span) -> bool {
+        self.read = self.read.saturating_add(bytes);
+        if self.read > MOST_TEXT {
             self.stop(Problem::ExpansionBudget.at(span));
             return false;
         }
@@ -293,9 +359,12 @@ impl<'a, 'd> Expander<'a, 'd> {
     }
 
     /// A macro may have been meant where no instruction has the name.
-    fn suggest_macro(&self, diagnostic: Diagnostic) -> Diagnostic {
+    ///
+    /// Each suggestion looks at every macro; nobody reads more than some.
+    fn suggest_macro(&mut self, diagnostic: Diagnostic) -> Diagnostic {
         match diagnostic.problem {
-            Problem::UnknownInstruction { name, similar: None } => {
+            Problem::UnknownInstruction { name, similar: None } if self.suggestions < MOST_SUGGESTIONS => {
+                self.suggestions += 1;
                 let mut names: Vec<&str> = self.macros.keys().copied().collect();
                 names.sort_unstable();
                 let similar = similar(&name, names);
@@ -357,7 +426,7 @@ impl<'a, 'd> Expander<'a, 'd> {
                 let (taken, problem) = taken.map_or_else(|problem| (false, Some(problem)), |taken| (taken, None));
                 self.conditions.push(Condition { span, taken: taken || problem.is_some(), otherwise: false });
                 if !taken {
-                    self.skip();
+                    self.skip(span);
                 }
                 return problem.map_or(Ok(true), Err);
             }
@@ -419,7 +488,7 @@ impl<'a, 'd> Expander<'a, 'd> {
         }
         condition.otherwise = name == ".else";
         if condition.taken {
-            self.skip();
+            self.skip(span);
             return Ok(());
         }
         if name == ".else" {
@@ -431,54 +500,33 @@ impl<'a, 'd> Expander<'a, 'd> {
             condition.taken = *taken.as_ref().unwrap_or(&true);
         }
         if !matches!(taken, Ok(true)) {
-            self.skip();
+            self.skip(span);
         }
         taken.map(|_| ())
     }
 
-    /// To the directive that ends the branch which is not taken.
-    fn skip(&mut self) {
+    /// To the directive that ends the branch which is not taken; `span` is what begins it.
+    fn skip(&mut self, span: Span) {
         let Some(frame) = self.frames.last_mut() else { return };
-        let text = &frame.text[..frame.end];
-        let mut depth = 0u32;
-        while frame.at < frame.end {
-            let Raw { word, next, start } = scan::statement(text, frame.at);
-            match word {
-                ".endif" | ".else" | ".elseif" if depth == 0 => {
-                    // Labels before it are left out with the branch.
-                    frame.at = start;
-                    return;
-                }
-                ".endif" => depth -= 1,
-                word if word.starts_with(".if") && DIRECTIVES.contains(&word) => depth += 1,
-                _ => {}
-            }
-            frame.at = next;
+        let (from, expanded) = (frame.at, frame.expanded);
+        frame.pass_branch();
+        let passed = frame.at - from;
+        if expanded {
+            self.charge(passed, span);
         }
     }
 
     /// The text up to the directive that ends a body, which begins at the current place; the frame goes on behind it.
     fn body(&mut self, opening: &'static str, closing: &'static str, span: Span) -> Result<(usize, usize), Diagnostic> {
-        let unclosed = Problem::Unclosed { name: opening.to_owned(), closing };
-        let Some(frame) = self.frames.last_mut() else { return Err(unclosed.at(span)) };
-        let text = &frame.text[..frame.end];
-        let (begin, mut depth) = (frame.at, 0u32);
-        while frame.at < frame.end {
-            let Raw { word, next, start } = scan::statement(text, frame.at);
-            frame.at = next;
-            let opens = match closing {
-                ".endm" => word == ".macro",
-                _ => matches!(word, ".rept" | ".rep" | ".irp" | ".irpc"),
-            };
-            let closes = word == closing || closing == ".endm" && word == ".endmacro";
-            match depth {
-                0 if closes => return Ok((begin, start)),
-                _ if closes => depth -= 1,
-                _ if opens => depth += 1,
-                _ => {}
-            }
+        let unclosed = Problem::Unclosed { name: opening.to_owned(), closing }.at(span);
+        let Some(frame) = self.frames.last_mut() else { return Err(unclosed) };
+        let (begin, expanded) = (frame.at, frame.expanded);
+        let end = frame.pass_body(closing);
+        let passed = frame.at - begin;
+        if expanded {
+            self.charge(passed, span);
         }
-        Err(unclosed.at(span))
+        end.map(|end| (begin, end)).ok_or(unclosed)
     }
 
     fn repeat(&mut self, cursor: &mut Cursor<'_, 'a>, span: Span) -> Result<(), Diagnostic> {
@@ -522,11 +570,14 @@ impl<'a, 'd> Expander<'a, 'd> {
         let body = &frame.text[start..end];
         let mut expansion = String::new();
         for value in values {
-            // A repetition of long values in a long body must not fill the memory before it is counted.
-            if self.expanded + expansion.len() > MOST_TEXT {
+            if !self.charge(body.len(), span) {
+                return Ok(());
+            }
+            let most = MOST_TEXT.saturating_sub(self.expanded);
+            macros::substitute(body, &[(name, value.as_str())], None, most, &mut expansion);
+            if expansion.len() > most {
                 break;
             }
-            macros::substitute(body, &[(name, value.as_str())], None, &mut expansion);
         }
         self.expansion(expansion, format!("`{opening} {name}`"), span, Kind::Repeated);
         Ok(())
@@ -557,7 +608,17 @@ impl<'a, 'd> Expander<'a, 'd> {
         let mut expansion = String::new();
         let bound = called.bind(&given, span)?;
         let values: Vec<(&str, &str)> = bound.iter().map(|(name, value)| (*name, value.as_ref())).collect();
-        macros::substitute(called.body, &values, Some(self.calls), &mut expansion);
+        // Many parameters are work too, where they are all empty.
+        if !self.charge(called.body.len() + 16 * values.len(), span) {
+            return Ok(());
+        }
+        macros::substitute(
+            called.body,
+            &values,
+            Some(self.calls),
+            MOST_TEXT.saturating_sub(self.expanded),
+            &mut expansion,
+        );
         self.calls += 1;
         self.expansion(expansion, format!("macro `{}`", called.name), span, Kind::Macro);
         Ok(())
@@ -638,7 +699,7 @@ impl<'a, 'd> Expander<'a, 'd> {
         let length = bytes.len() as i64;
         if cursor.take_mark(",") {
             let skip = Expression::parse(cursor)?;
-            let skip = self.layout.known(&skip, "the bytes to leave out", 0, length)?;
+            let skip = self.layout.known(&skip, "the number of bytes to leave out", 0, length)?;
             bytes.drain(..skip as usize);
             if cursor.take_mark(",") {
                 let count = Expression::parse(cursor)?;

@@ -53,7 +53,7 @@ pub use files::{Disk, Files, NoFiles};
 pub use source::{Source, Span};
 
 use emit::Emitted;
-use expand::Expander;
+use expand::{Expander, MOST_DIAGNOSTICS};
 use layout::{Choices, Layout};
 use listing::Line;
 use symbol::{Place, Symbols};
@@ -172,6 +172,18 @@ fn attempt_assembly(
     }
     if !assembly.diagnostics.is_empty() {
         assembly.image = None;
+    }
+    // What is wrong inside a macro or a file stands where that is called or included.
+    assembly.diagnostics.sort_by_cached_key(|diagnostic| {
+        let steps = diagnostic.span.map(|span| source::trace(span, &assembly.sources)).unwrap_or_default();
+        let calls = steps.into_iter().rev().map(|step| step.at);
+        calls.chain(diagnostic.span).collect::<Vec<Span>>()
+    });
+    // Some are found only at the end, such as what is not defined or not closed, and may be as many as there are lines.
+    if let Some(last) = assembly.diagnostics.get(MOST_DIAGNOSTICS) {
+        let span = last.span;
+        assembly.diagnostics.truncate(MOST_DIAGNOSTICS);
+        assembly.diagnostics.push(Diagnostic { problem: Problem::TooMany, span });
     }
     // In a listing, what a macro became stands where it was called, and repetitions stand where their bodies are.
     for line in &mut assembly.lines {

@@ -3,6 +3,7 @@
 //! Contract: [`Lines`] finds line starts once per source and then places in the time of a search. [`debug`] says for
 //! every word of code which line a person wrote for it: where a macro was called, rather than its expansion.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use fenn_isa::image;
@@ -20,12 +21,22 @@ pub(crate) struct Lines<'a> {
     sources: &'a [Source],
     /// First bytes of the lines, found when first asked for.
     starts: Vec<Option<Vec<u32>>>,
+    /// The place that was asked for last.
+    counted: Option<Counted>,
+}
+
+/// How many characters are between the beginning of a line and a place in it.
+#[derive(Debug, Clone, Copy)]
+struct Counted {
+    source: u32,
+    offset: u32,
+    characters: usize,
 }
 
 impl<'a> Lines<'a> {
     /// Of these sources.
     pub(crate) fn new(sources: &'a [Source]) -> Self {
-        Self { sources, starts: sources.iter().map(|_| None).collect() }
+        Self { sources, starts: sources.iter().map(|_| None).collect(), counted: None }
     }
 
     /// Index of the line that byte `offset` of a source is in, and the line's first byte.
@@ -41,12 +52,26 @@ impl<'a> Lines<'a> {
         (line, starts[line])
     }
 
+    /// The bytes of the line that byte `offset` of a source is in, without what ends it.
+    pub(crate) fn around(&mut self, source: u32, offset: u32) -> Range<usize> {
+        let (line, start) = self.line(source, offset);
+        let text = self.sources.get(source as usize).map_or("", |source| &source.text);
+        let starts = self.starts.get(source as usize).and_then(Option::as_ref);
+        let next = starts.and_then(|starts| starts.get(line + 1)).map_or(text.len(), |next| *next as usize);
+        let whole = text.get(start as usize..next).unwrap_or_default();
+        start as usize..start as usize + whole.trim_end_matches(['\n', '\r']).len()
+    }
+
     /// Line and column, in characters, of byte `offset` of a source.
     pub(crate) fn position(&mut self, source: u32, offset: u32) -> Position {
         let (line, start) = self.line(source, offset);
-        let text =
-            self.sources.get(source as usize).and_then(|source| source.text.get(start as usize..offset as usize));
-        Position { line: line + 1, column: text.map_or(0, |text| text.chars().count()) + 1 }
+        // Many places of one long line are asked for in their order; each counts on from the one before.
+        let known = self.counted.filter(|known| known.source == source && (start..=offset).contains(&known.offset));
+        let (from, before) = known.map_or((start, 0), |known| (known.offset, known.characters));
+        let text = self.sources.get(source as usize).and_then(|source| source.text.get(from as usize..offset as usize));
+        let characters = before + text.map_or(0, |text| text.chars().count());
+        self.counted = text.map(|_| Counted { source, offset, characters });
+        Position { line: line + 1, column: characters + 1 }
     }
 }
 
@@ -75,4 +100,21 @@ pub(crate) fn debug(lines: &[Line], sources: &[Source]) -> Vec<image::Line> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::position;
+
+    #[test]
+    fn places_in_any_order_are_those_counted_afresh() {
+        let sources = [Source::new("a", "é;é\n\nlong é line\nx"), Source::new("b", "éé")];
+        let mut lines = Lines::new(&sources);
+        for (source, offset) in [(0, 2), (0, 3), (0, 5), (0, 7), (0, 12), (1, 4), (1, 2), (0, 14), (0, 9), (0, 0)] {
+            let text = &sources[source as usize].text;
+            assert_eq!(lines.position(source, offset), position(text, offset), "{source} {offset}");
+        }
+        assert_eq!((lines.around(0, 5), lines.around(0, 6), lines.around(1, 4)), (0..5, 6..6, 0..4));
+    }
 }

@@ -6,11 +6,15 @@
 //! `name:vararg` (it takes all that is left). Arguments may be given by name: `name=value`.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use crate::diagnostic::{Diagnostic, Problem};
 use crate::lexer::{Token, TokenKind, name_length};
 use crate::parser::Cursor;
 use crate::source::Span;
+
+/// Parameters of one macro; each new name is compared with all before it.
+const MOST_PARAMETERS: usize = 1000;
 
 /// A macro.
 #[derive(Debug)]
@@ -98,6 +102,9 @@ pub(crate) fn header<'a>(
         if parameters.iter().any(|parameter| parameter.name == name) {
             return Err(Problem::DuplicateParameter(name.to_owned()).at(at));
         }
+        if parameters.len() >= MOST_PARAMETERS {
+            return Err(Problem::Parameters(MOST_PARAMETERS).at(at));
+        }
         if parameters.last().is_some_and(|parameter| parameter.rest) {
             return Err(Problem::AfterRest(name.to_owned()).at(at));
         }
@@ -177,15 +184,27 @@ impl<'a> Macro<'a> {
 }
 
 /// Appends `body` with the values put in. Without a number of calls, `\@` stays.
-pub(crate) fn substitute(body: &str, values: &[(&str, &str)], calls: Option<u32>, into: &mut String) {
+///
+/// Stops, wherever it is, once `into` is longer than `most`: values of a megabyte in a body of a megabyte are more than
+/// any memory holds.
+pub(crate) fn substitute(body: &str, values: &[(&str, &str)], calls: Option<u32>, most: usize, into: &mut String) {
+    // In a few names, looking at each is fastest.
+    let many: Option<HashMap<&str, &str>> = (values.len() > 8).then(|| values.iter().copied().collect());
+    let value = |wanted: &str| match &many {
+        Some(many) => many.get(wanted).copied(),
+        None => values.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value),
+    };
     let mut rest = body;
     while let Some(at) = rest.find('\\') {
         into.push_str(&rest[..at]);
+        if into.len() > most {
+            return;
+        }
         rest = &rest[at + 1..];
-        let length = name_length(rest);
-        if let Some((_, value)) = values.iter().find(|(name, _)| length > 0 && *name == &rest[..length]) {
+        let name = &rest[..name_length(rest)];
+        if let Some(value) = value(name).filter(|_| !name.is_empty()) {
             into.push_str(value);
-            rest = &rest[length..];
+            rest = &rest[name.len()..];
         } else if let Some(behind) = rest.strip_prefix("()") {
             rest = behind;
         } else if let Some((behind, calls)) = rest.strip_prefix('@').zip(calls) {
@@ -206,7 +225,24 @@ mod tests {
     fn arguments_are_put_where_their_names_are() {
         let mut text = String::new();
         let values = [("a", "x0"), ("ab", "y"), ("s.t", "z")];
-        substitute("\\a, \\ab \\a\\()b \\@ \\c \"\\n\" \\s.t \\", &values, Some(7), &mut text);
+        substitute("\\a, \\ab \\a\\()b \\@ \\c \"\\n\" \\s.t \\", &values, Some(7), 1000, &mut text);
         assert_eq!(text, "x0, y x0b 7 \\c \"\\n\" z \\");
+    }
+
+    #[test]
+    fn what_is_put_in_is_bounded() {
+        let (body, value) = ("\\x".repeat(1000), "a".repeat(1000));
+        let mut text = String::new();
+        substitute(&body, &[("x", &value)], None, 5000, &mut text);
+        assert!((5001..=6000).contains(&text.len()), "{}", text.len());
+    }
+
+    #[test]
+    fn many_parameters_are_found_by_name() {
+        let names: Vec<String> = (0..20).map(|index| format!("p{index}")).collect();
+        let values: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), &name[1..])).collect();
+        let mut text = String::new();
+        substitute("\\p0 \\p19 \\p20", &values, None, 1000, &mut text);
+        assert_eq!(text, "0 19 \\p20");
     }
 }

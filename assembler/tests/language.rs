@@ -25,6 +25,11 @@ fn bytes(image: &Image, space: Space) -> Vec<u8> {
     })
 }
 
+/// A machine whose instruction memory holds a long program.
+fn roomy() -> Options {
+    Options { config: MachineConfig { instruction_bytes: 1 << 20, ..MachineConfig::default() }, ..Options::default() }
+}
+
 fn halfwords(image: &Image, space: Space) -> Vec<i16> {
     bytes(image, space).chunks(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
 }
@@ -85,6 +90,30 @@ fn a_place_inside_a_macro_leads_back_to_its_calls() {
     assert_eq!(diagnostics[0].span.unwrap().source, 0);
 }
 
+/// That many names.
+fn numbered(count: usize) -> String {
+    (0..count).map(|index| format!("p{index} ")).collect()
+}
+
+#[test]
+fn many_macros_and_unknown_names_are_not_all_compared() {
+    let macros: String = (0..50_000).map(|index| format!(".macro m{index}\n.endm\n")).collect();
+    let calls: String = (0..9000).map(|index| format!("mm{index}\n")).collect();
+    let (_, diagnostics) = assemble(&[Source::new("text.s", macros + &calls)], &Options::default());
+    assert_eq!(diagnostics.len(), 9000);
+    assert_eq!(diagnostics.iter().filter(|diagnostic| diagnostic.problem.help().is_some()).count(), 100);
+}
+
+#[test]
+fn mistakes_come_in_the_order_of_the_lines_that_led_to_them() {
+    let text = ".macro m x\n.half \\x\n.include \"bad.s\"\n.endm\n.byte 256\nm 65536\n.byte 257\n.include \"bad.s\"\n.byte 258";
+    let graph = files(&[("bad.s", ".word 1 << 32\n.byte 999")]);
+    let assembly = assemble_with_files(&[Source::new("a.s", text)], &Options::default(), &graph);
+    let value = |diagnostic: &fenn_assembler::Diagnostic| diagnostic.span.unwrap().text(&assembly.sources).to_owned();
+    let values: Vec<String> = assembly.diagnostics.iter().map(value).collect();
+    assert_eq!(values, ["256", "65536", "1 << 32", "999", "257", "1 << 32", "999", "258"]);
+}
+
 #[test]
 fn wrong_structure_is_said_once() {
     for (text, message) in [
@@ -97,6 +126,7 @@ fn wrong_structure_is_said_once() {
         (".macro m a\n.endm\nm 1, 2", "the macro `m` takes at most 1 arguments, and this call has 2"),
         (".macro m a:req\n.endm\nm", "the macro `m` wants a value for `a`"),
         (".macro m\nm\n.endm\nm", "macros, repetitions and included files are more than 100 deep here"),
+        (&format!(".macro m {}\n.endm", numbered(1001)), "a macro has at most 1000 parameters"),
         (".error \"no\"", "no"),
         (".include \"x.s\"", "cannot read x.s: this assembly reads no files"),
         (".vec 1, 2", "a vector has 1 value for all lanes or 32, and this has 2"),
@@ -111,6 +141,7 @@ fn wrong_structure_is_said_once() {
 
 #[test]
 fn bombs_are_refused_in_time() {
+    let long = "a".repeat(1_000_000);
     let budget = "macros and repetitions become more than 2^20 statements or 32 MiB of text";
     for text in [
         ".rept 0xffffffff\n.endr".to_owned(),
@@ -120,11 +151,75 @@ fn bombs_are_refused_in_time() {
         (0..40).map(|i| format!(".macro m{i}\nm{0}\nm{0}\n.endm\n", i + 1)).collect::<String>()
             + ".macro m40\n.endm\nm0",
         format!(".macro m x\nm \"\\x\\x\"\n.endm\nm {}", "a".repeat(1000)),
+        // Much text read again and again: comments, what a condition leaves out, bodies, statements, arguments.
+        format!(".rept 0x7fffffff\n/* {long} */\n.endr"),
+        format!(".rept 0x7fffffff\n.if 0\n{long}\n.endif\n.endr"),
+        format!(".rept 0x7fffffff\n.macro m\n{long}\n.endm\n.purgem m\n.endr"),
+        format!(".rept 0x7fffffff\n.rept 0\n{long}\n.endr\n.endr"),
+        format!(".macro m x:vararg\n.endm\n.rept 0x7fffffff\nm {long}\n.endr"),
+        format!(".macro m x\n.if 0\n{}\n.endif\n.endm\n.rept 0x7fffffff\nm\n.endr", "\\x".repeat(100_000)),
+        // Each argument put into each of many places.
+        format!(".macro m x\n{}\n.endm\nm {long}", ".if \\x\n".repeat(100_000)),
+        format!(".irp x, {long}\n{}\n.endr", ".if \\x\n".repeat(100_000)),
+        format!(".irpc x, {long}\n{}\n.endr", "\\()".repeat(100_000)),
         ".irp x, 1, 2, 3, 4, 5, 6, 7, 8, 9\n".repeat(12) + ".set a, 1\n" + &".endr\n".repeat(12),
     ] {
         assert!(messages(&text).contains(&budget.to_owned()), "{text:.60} {:?}", messages(&text).first());
     }
-    assert!(messages(&"junk\n".repeat(50_000)).contains(&"there are too many errors to go on".to_owned()));
+    for text in [
+        "junk\n".repeat(50_000),
+        // Found only at the end: what is not defined, and what is not closed.
+        (0..50_000).map(|index| format!(".byte n{index}\n")).collect(),
+        format!(".rept 5000\n{}.endr", ".if 1\n".repeat(20)),
+    ] {
+        let messages = {
+            let (_, diagnostics) = assemble(&[Source::new("text.s", text)], &roomy());
+            diagnostics.iter().map(|diagnostic| diagnostic.problem.to_string()).collect::<Vec<_>>()
+        };
+        assert!(messages.len() <= 10_001, "{}", messages.len());
+        assert!(messages.contains(&"there are too many errors to go on".to_owned()), "{:?}", messages.first());
+    }
+}
+
+#[test]
+fn what_is_drawn_of_a_mistake_is_bounded() {
+    // Ten thousand mistakes: in one line, and each far from the definition that it is about.
+    let line = "junk;".repeat(20_000);
+    let far = format!("x: nop\n{}{}", "nop\n".repeat(3000), "x: nop\n".repeat(9000));
+    for (text, name, most) in [(line, "no instruction is called `junk`", 400), (far, "`x` is defined twice", 400)] {
+        let sources = [Source::new("text.s", text)];
+        let Assembly { diagnostics, sources, .. } = assemble_with_lines(&sources, &roomy());
+        assert!(diagnostics.len() > 8000, "{}", diagnostics.len());
+        let drawn = fenn_assembler::diagnostic::render(&diagnostics, &sources, false);
+        assert!(drawn.contains(name) && drawn.contains("here"));
+        assert!(drawn.len() < most * diagnostics.len(), "{} bytes", drawn.len() / diagnostics.len());
+    }
+}
+
+#[test]
+fn the_other_place_may_be_in_a_source_with_other_letters() {
+    // In bytes, `x` is behind the middle of a character.
+    let sources =
+        [Source::new("a.s", ".ascii \"äääää🦀🦀\"\n# 🦀🦀🦀🦀\nx: nop\n"), Source::new("b.s", "\n# ä\n  x: nop\n")];
+    let Assembly { diagnostics, sources, .. } = assemble_with_lines(&sources, &Options::default());
+    let drawn = fenn_assembler::diagnostic::render(&diagnostics, &sources, false);
+    assert!(drawn.contains("[ b.s:3:3 ]") && drawn.contains("first defined here: a.s:3:1"), "{drawn}");
+}
+
+#[test]
+fn a_mistake_in_a_long_line_is_marked() {
+    let text = format!("start: nop\n{}vaddd v0, v1, v2; {}", "nop; ".repeat(300), "nop; ".repeat(300));
+    let sources = [Source::new("text.s", text)];
+    let Assembly { diagnostics, sources, .. } = assemble_with_lines(&sources, &Options::default());
+    let wanted = "\
+Error: no instruction is called `vaddd`
+   ╭─[ text.s:2:1501 ]
+   │ … nop; nop; nop; nop; nop; nop; vaddd v0, v1, v2; nop; nop; nop; nop; nop; nop; nop; nop; no …
+   │                                 ^^^^^ here
+   │ Help: did you mean `vadd`?
+
+";
+    assert_eq!(fenn_assembler::diagnostic::render(&diagnostics, &sources, false), wanted);
 }
 
 fn files(files: &[(&str, &str)]) -> BTreeMap<String, Vec<u8>> {

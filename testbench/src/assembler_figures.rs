@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::assembly::{assembled, disassembled_and_back, long_source, round_trips, words};
 use crate::figure::{Figure, Gate};
+use crate::fuzz::{Subject, run};
 use crate::kernels::experiment;
 use crate::kernels::random::poisson_fit;
 use crate::part::{Failure, OUT, Part, needed};
@@ -18,11 +19,12 @@ use crate::tools::{counted_test, tool};
 const SEED: u64 = 1;
 
 /// All parts, in the order in which they are shown.
-pub const PARTS: [Part; 9] = [
+pub const PARTS: [Part; 10] = [
     Part::new("round trips", false, all_round_trips),
     Part::new("GNU as", false, gnu),
     Part::new("speed", false, speed),
     Part::new("memory", false, memory),
+    Part::new("fuzz", false, fuzz),
     Part::new("kernels", true, kernels),
     Part::new("exp", true, exp),
     Part::new("products", true, products),
@@ -60,6 +62,9 @@ fn gnu() -> Result<Vec<Figure>, Failure> {
 /// Lines in the source that is timed.
 const LINES: usize = 200_000;
 
+/// Inputs of each subject that are tried.
+const FUZZED: usize = 5000;
+
 fn speed() -> Result<Vec<Figure>, Failure> {
     let text = long_source(LINES);
     let mut best = f64::INFINITY;
@@ -69,9 +74,43 @@ fn speed() -> Result<Vec<Figure>, Failure> {
         best = best.min(start.elapsed().as_secs_f64());
         drop(image);
     }
-    let mut figure = Figure::new("source lines per second", LINES as f64 / best, "", Gate::AtLeast(1e6));
-    figure.note = format!("{LINES} lines, {} bytes, one core, best of nine", text.len());
-    Ok(vec![figure])
+    let mut figure = Figure::new("source lines per second, text to image", LINES as f64 / best, "", Gate::AtLeast(1e6));
+    figure.note = format!("in this process, one core, {LINES} lines, {} bytes, best of nine", text.len());
+    let mut whole = Figure::new("source lines per second, fenn-as as a process", whole_process()?, "", Gate::None);
+    whole.note = "start, reading the file, text to image, line table, writing the ELF file; best of five".to_owned();
+    Ok(vec![figure, whole])
+}
+
+/// Lines per second of `fenn-as`, from its start to its end.
+fn whole_process() -> Result<f64, Failure> {
+    let source = format!("{OUT}/{LINES}-lines.s");
+    std::fs::write(root().join(&source), long_source(LINES))?;
+    let mut best = f64::INFINITY;
+    for _ in 0..5 {
+        let mut command = tool("fenn-as")?;
+        command.args([source.as_str(), "-o", &format!("{source}.elf"), "--instruction-words", "2M"]);
+        let start = Instant::now();
+        if !command.status()?.success() {
+            return Err(format!("fenn-as {source} failed").into());
+        }
+        best = best.min(start.elapsed().as_secs_f64());
+    }
+    Ok(LINES as f64 / best)
+}
+
+/// A short run of each subject; the long ones are `make fuzz-assembler`.
+fn fuzz() -> Result<Vec<Figure>, Failure> {
+    let mut figures = Vec::new();
+    for (subject, what) in
+        [(Subject::Source, "source text"), (Subject::Elf, "ELF input"), (Subject::Includes, "include graphs")]
+    {
+        let outcome = run(subject, FUZZED, SEED)?;
+        let found = outcome.findings.len() as f64;
+        let mut figure = Figure::new(format!("fuzz, {what}: panics and wrong results"), found, "", Gate::Exactly(0.0));
+        figure.note = format!("{} executions, {} inputs accepted", outcome.executions, outcome.accepted);
+        figures.push(figure);
+    }
+    Ok(figures)
 }
 
 fn memory() -> Result<Vec<Figure>, Failure> {

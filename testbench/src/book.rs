@@ -37,7 +37,7 @@ pub fn pages() -> Result<Vec<(String, String)>, ToolError> {
 }
 
 fn pseudos() -> String {
-    let mut text = String::from("| written | means | |\n|---|---|---|\n");
+    let mut text = String::from("| written | means | effect |\n|---|---|---|\n");
     let code = |rows: &[&str]| rows.iter().map(|row| format!("`{}`", written(row))).collect::<Vec<_>>().join("<br>");
     for pseudo in PSEUDOS {
         let long = if pseudo.long.is_empty() {

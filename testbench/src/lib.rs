@@ -10,6 +10,7 @@ pub mod assembly;
 pub mod bad_input;
 pub mod book;
 pub mod figure;
+pub mod fuzz;
 pub mod kernels;
 pub mod keystone;
 pub mod nir_reference;

@@ -42,7 +42,7 @@ impl From<&Diagnostic> for Message {
         let Diagnostic { problem, span } = diagnostic;
         Self {
             level: Level::Error,
-            code: problem.code(),
+            code: problem.code().to_owned(),
             text: problem.to_string(),
             span: *span,
             elsewhere: problem.elsewhere(),

@@ -18,7 +18,7 @@ use crate::timing::{ClassTiming, DividerSkip, PROFILES, Profile};
 const INTRODUCTION: &str = "\
 FeNN is an in-order 32-bit RISC-V core with a vector unit of 32 lanes of 16 bits, made for spiking neural networks. This \
 manual is read off the same tables as the assembler, the simulator and the SystemVerilog package; its examples are run as \
-tests. The assembly language is described in [`docs/src/assembler`](../docs/src/assembler/README.md); `make doc` builds one \
+tests. The assembly language is described in [`docs/src/assembler`](../docs/src/assembler/index.md); `make doc` builds one \
 book of everything.\n\n";
 
 const INSTRUCTIONS: &str = "\
@@ -119,7 +119,7 @@ fn memories(text: &mut String) {
          Outside the core, in ELF files and for a host, they lie at load addresses:\n\n",
     );
     text.push_str(
-        "| memory | section | load address | window | unit | default size | |\n|---|---|---|---|---|---|---|\n",
+        "| memory | section | load address | window | unit | default size | holds |\n|---|---|---|---|---|---|---|\n",
     );
     let config = MachineConfig::default();
     for row in &SPACES {
@@ -147,10 +147,10 @@ fn memories(text: &mut String) {
 }
 
 fn csrs(text: &mut String) {
-    text.push_str("| name | address | access | reset | |\n|---|---|---|---|---|\n");
+    text.push_str("| name | address | access | reset | meaning |\n|---|---|---|---|---|\n");
     for row in CSRS {
         let access = match row.access {
-            Access::ReadWrite => "read, write",
+            Access::ReadWrite => "read,\u{a0}write",
             Access::ReadOnly => "read",
         };
         let doc = row.doc.trim().replace("\n ", " ");
@@ -280,7 +280,7 @@ fn link(spec: &Spec) -> String {
 
 /// The mnemonics of each extension.
 fn index(text: &mut String) {
-    text.push_str("| | |\n|---|---|\n");
+    text.push_str("| extension | instructions |\n|---|---|\n");
     for extension in Extension::ALL {
         let names: Vec<String> = rows(*extension).map(|spec| format!("`{}`", spec.mnemonic())).collect();
         let title = extension_title(*extension).trim_start_matches("Instructions: ");
