@@ -296,7 +296,7 @@ fn check(network: Network, ready_flag: bool) {
         let entries = &manifest.entry_points;
         let entry = if run == 0 { entries.first() } else { entries.last() };
         machine.state_mut().pc = entry.unwrap().address;
-        let outcome = machine.run(Limits { instructions: Some(10_000_000) }, &mut ());
+        let outcome = machine.run(Limits { instructions: Some(10_000_000), ..Limits::default() }, &mut ());
         let ended = if ready_flag { Stop::ReadyFlag { pc: 0 } } else { Stop::Ecall { pc: 0 } };
         assert_eq!(std::mem::discriminant(&outcome.stop), std::mem::discriminant(&ended), "{:?}", outcome.stop);
         let expected = interpreter.run(&[train]).unwrap();
