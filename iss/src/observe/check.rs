@@ -261,7 +261,7 @@ impl Checker {
                     self.find(found(Kind::Wraps));
                 }
                 // A machine's lane-local memory is not empty.
-                let own = address % self.config.lane_local_bytes & !1;
+                let own = (address % self.config.lane_local_bytes) & !1;
                 own * LANES as u32 + 2 * u32::from(lane)
             }
             (Space::Vector, _) => {

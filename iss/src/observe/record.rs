@@ -80,6 +80,7 @@ pub enum Value {
 
 /// The memory that an instruction accessed.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "a step is made for each instruction, and a box would cost more")]
 pub enum Touched {
     /// None.
     Nothing,

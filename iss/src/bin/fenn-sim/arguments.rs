@@ -109,7 +109,8 @@ pub(crate) struct Arguments {
 
 fn dram_width(text: &str) -> Result<u32, String> {
     let row = fenn_isa::memory::VECTOR_BYTES;
-    let number = text.parse().ok().filter(|bytes: &u32| *bytes > 0 && (row % bytes == 0 || bytes % row == 0));
+    let number =
+        text.parse().ok().filter(|bytes: &u32| *bytes > 0 && (row.is_multiple_of(*bytes) || bytes.is_multiple_of(row)));
     number.ok_or_else(|| format!("it must be a divisor or a multiple of {row}"))
 }
 
