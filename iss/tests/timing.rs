@@ -686,7 +686,7 @@ fn transfers_take_their_cycles() {
 #[test]
 fn data_arrive_when_the_status_says_so() {
     let mut lines = vec!["csrrw x0, mm2s_count, x1", "csrrwi x0, mm2s_control, 1"];
-    lines.extend(vec!["vloadv v1, 0(x0)", "vextract x10, v1, 0"].repeat(20));
+    lines.extend(["vloadv v1, 0(x0)", "vextract x10, v1, 0"].repeat(20));
     let mut machine = machine(FENN, &lines);
     machine.state_mut().set_x(x(1), 64);
     machine.write(Space::Dram, 0, &[1; 64]).unwrap();
@@ -723,7 +723,7 @@ fn a_shared_port_is_waited_for() {
     }
     // What does not touch vector memory does not wait.
     let mut lines = vec!["csrrw x0, mm2s_count, x1", "csrrwi x0, mm2s_control, 1"];
-    lines.extend(vec!["vadd v1, v2, v3", "lw x2, 0(x0)", "vloadl v4, 0(v3)"].repeat(8));
+    lines.extend(["vadd v1, v2, v3", "lw x2, 0(x0)", "vloadl v4, 0(v3)"].repeat(8));
     let mut machine = machine(deep(), &lines);
     machine.state_mut().set_x(x(1), 128);
     let cycles = record(&mut machine).cycles();
@@ -734,7 +734,8 @@ fn a_shared_port_is_waited_for() {
 #[test]
 fn every_lost_cycle_has_its_cause() {
     use StallCause as S;
-    let cases: [(Profile, &[&str], &[(StallCause, u64)]); 17] = [
+    type Lost = &'static [(StallCause, u64)];
+    let cases: [(Profile, &[&str], Lost); 17] = [
         (FENN, &["lw x1, 0(x0)", "add x2, x1, x1"], &[(S::LoadUse, 1)]),
         (FENN, &["mul x1, x0, x0", "add x2, x1, x1"], &[(S::ScalarResult, 1)]),
         (FENN, &["csrrs x1, mscratch, x0", "add x2, x1, x1"], &[(S::ScalarResult, 1)]),

@@ -15,5 +15,7 @@ pub mod kernels;
 pub mod keystone;
 pub mod nir_reference;
 pub mod part;
+pub mod pipeline_reference;
+pub mod random;
 pub mod shared;
 pub mod tools;
