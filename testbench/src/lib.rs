@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod architecture_tests;
 pub mod assembler_figures;
 pub mod assembly;
 pub mod bad_input;
