@@ -19,5 +19,6 @@ pub mod nir_reference;
 pub mod part;
 pub mod pipeline_reference;
 pub mod random;
+pub mod random_words;
 pub mod shared;
 pub mod tools;
