@@ -22,3 +22,4 @@ pub mod random;
 pub mod random_words;
 pub mod shared;
 pub mod tools;
+pub mod vogels_abbott;
