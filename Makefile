@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check gen lint bench fuzz-assembler doc clean setup setup-rtl show-keystone show-assembler
+.PHONY: help demo test check gen lint bench fuzz-assembler doc clean setup setup-rtl show-keystone show-assembler show-simulator
 
 CARGO ?= cargo
 OUT   := out
@@ -87,9 +87,13 @@ show-assembler: setup ## the assembler's figures, each against its gate
 	$(CARGO) build --release --quiet --workspace
 	$(BIN)/fenn-show assembler
 
+show-simulator: setup ## the simulator's figures, each against its gate
+	$(CARGO) build --release --quiet --workspace
+	$(BIN)/fenn-show simulator
+
 # Debian packages, only where they are missing.
 setup:
-	@ci/install.sh riscv64-unknown-elf-as:binutils-riscv64-unknown-elf
+	@ci/install.sh riscv64-unknown-elf-as:binutils-riscv64-unknown-elf qemu-riscv32:qemu-user
 
 setup-rtl:
 	@ci/install.sh verilator:verilator

@@ -11,6 +11,8 @@ pub enum Gate {
     AtMost(f64),
     /// Exactly this.
     Exactly(f64),
+    /// Between these, both included.
+    Between(f64, f64),
     /// Printed for information.
     None,
 }
@@ -48,6 +50,7 @@ impl Figure {
             (Gate::AtLeast(bound), Some(value)) => value >= bound,
             (Gate::AtMost(bound), Some(value)) => value <= bound,
             (Gate::Exactly(bound), Some(value)) => value == bound,
+            (Gate::Between(least, most), Some(value)) => (least..=most).contains(&value),
             (Gate::None, Some(value)) => !value.is_nan(),
         }
     }
@@ -59,6 +62,7 @@ impl fmt::Display for Gate {
             Self::AtLeast(bound) => write!(f, "at least {bound}"),
             Self::AtMost(bound) => write!(f, "at most {bound}"),
             Self::Exactly(bound) => write!(f, "exactly {bound}"),
+            Self::Between(least, most) => write!(f, "{least} to {most}"),
             Self::None => f.write_str("no gate"),
         }
     }
@@ -91,6 +95,8 @@ mod tests {
         assert_eq!(figure(2.0, Gate::AtLeast(2.0)), "n: 2 u (at least 2) ok");
         assert_eq!(figure(1.5, Gate::AtLeast(2.0)), "n: 1.500 u (at least 2) MISSED");
         assert_eq!(figure(3.0, Gate::AtMost(2.0)), "n: 3 u (at most 2) MISSED");
+        assert_eq!(figure(1.5, Gate::Between(1.5, 2.0)), "n: 1.500 u (1.5 to 2) ok");
+        assert_eq!(figure(2.5, Gate::Between(1.5, 2.0)), "n: 2.500 u (1.5 to 2) MISSED");
         assert_eq!(figure(f64::NAN, Gate::Exactly(1.0)), "n: NaN u (exactly 1) MISSED");
         assert!(!Figure::unmeasured("n", Gate::None, "why").ok());
     }

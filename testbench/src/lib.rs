@@ -21,5 +21,6 @@ pub mod pipeline_reference;
 pub mod random;
 pub mod random_words;
 pub mod shared;
+pub mod simulator_figures;
 pub mod tools;
 pub mod vogels_abbott;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use fenn_testbench::part::Part;
-use fenn_testbench::{assembler_figures, keystone};
+use fenn_testbench::{assembler_figures, keystone, simulator_figures};
 
 /// Measures the figures the project promises, then and there, and prints each beside its gate.
 ///
@@ -27,12 +27,15 @@ enum Topic {
     Keystone,
     /// The assembler, and what its kernels compute.
     Assembler,
+    /// The simulator beside its witnesses.
+    Simulator,
 }
 
 fn main() -> ExitCode {
     let parts: &[Part] = match Arguments::parse().topic {
         Topic::Keystone => &keystone::PARTS,
         Topic::Assembler => &assembler_figures::PARTS,
+        Topic::Simulator => &simulator_figures::PARTS,
     };
     let mut missed = 0;
     for figure in parts.iter().flat_map(|part| part.figures()) {

@@ -1,0 +1,144 @@
+//! The simulator's figures: what it computes and how long it says that takes, each beside a witness from outside.
+//!
+//! Contract: as in [`crate::keystone`]. Every random figure's seed is in its note.
+
+use std::path::Path;
+
+use fenn_isa::image::Image;
+use fenn_isa::timing::{CV32E40X, FENN};
+
+use crate::figure::{Figure, Gate};
+use crate::part::{Failure, OUT, Part, needed};
+use crate::shared::root;
+use crate::tools::{counted_test, run};
+use crate::{architecture_tests, conformance, pipeline_reference, random_words, vogels_abbott};
+
+/// Of everything random here.
+const SEED: u64 = 4;
+
+/// All parts, in the order in which they are shown.
+pub const PARTS: [Part; 6] = [
+    Part::new("conformance", false, against_qemu),
+    Part::new("architecture tests", false, architecture),
+    Part::new("timing contract", false, timing_contract),
+    Part::new("timing by stages", false, stages),
+    Part::new("Vogels-Abbott", true, vogels_abbott_neurons),
+    Part::new("random words", false, words),
+];
+
+fn noted(mut figure: Figure, note: impl Into<String>) -> Figure {
+    figure.note = note.into();
+    figure
+}
+
+/// What failed first, where something did.
+fn first(failures: &[String]) -> String {
+    failures.first().cloned().unwrap_or_default()
+}
+
+/// A million random scalar instructions on QEMU and on the simulator.
+fn against_qemu() -> Result<Vec<Figure>, Failure> {
+    let result = conformance::compare(1_000_000, SEED)?;
+    let (least, rarest) = &result.rarest;
+    let name = |what: &str| format!("QEMU: {what}");
+    Ok(vec![
+        noted(
+            Figure::new(name("scalar instructions"), result.instructions as f64, "", Gate::AtLeast(1e6)),
+            format!("{} programs of seed {SEED}, {} bytes compared", result.programs, result.bytes),
+        ),
+        noted(
+            Figure::new(name("rows of RV32I, M, Zbb and Zifencei"), result.rows as f64, "", Gate::None),
+            format!("`{rarest}` least often"),
+        ),
+        Figure::new(name("executions of the rarest row"), *least as f64, "", Gate::AtLeast(1000.0)),
+        noted(
+            Figure::new(name("programs that differ"), result.mismatches.len() as f64, "", Gate::Exactly(0.0)),
+            first(&result.mismatches),
+        ),
+    ])
+}
+
+/// The signatures of the architecture tests in the folder that `ARCH_TEST_DIR` names; nothing where it names none.
+fn architecture() -> Result<Vec<Figure>, Failure> {
+    let Some(folder) = std::env::var_os("ARCH_TEST_DIR") else { return Ok(Vec::new()) };
+    let verdicts = architecture_tests::run_folder(Path::new(&folder))?;
+    let failures = Figure::new("architecture tests: failures", verdicts.failures.len() as f64, "", Gate::Exactly(0.0));
+    Ok(vec![
+        noted(
+            Figure::new("architecture tests: programs", verdicts.tests as f64, "", Gate::AtLeast(1.0)),
+            format!("{} words compared", verdicts.words),
+        ),
+        noted(failures, first(&verdicts.failures)),
+    ])
+}
+
+/// The tables of `iss/tests/timing.rs`, which fail there where a case is not as it should be.
+fn timing_contract() -> Result<Vec<Figure>, Failure> {
+    let pairs = counted_test("fenn-iss", "timing", "pairs of instructions")?;
+    Ok(vec![Figure::new("timing: pairs of producer and reader as the tables say", pairs, "", Gate::AtLeast(50_000.0))])
+}
+
+/// Random programs through the simulator's table of latencies and through the core stage by stage.
+fn stages() -> Result<Vec<Figure>, Failure> {
+    let result = pipeline_reference::compare(10_000, 400, SEED)?;
+    Ok(vec![
+        noted(
+            Figure::new("stages: instructions compared", result.instructions as f64, "", Gate::AtLeast(3e6)),
+            format!("10,000 programs of seed {SEED}, {} cycles, {} traps", result.cycles, result.traps),
+        ),
+        noted(
+            Figure::new("stages: programs issued otherwise", result.differences.len() as f64, "", Gate::Exactly(0.0)),
+            first(&result.differences),
+        ),
+    ])
+}
+
+/// The neuron update of the Vogels-Abbott network on the published core and on its board.
+fn vogels_abbott_neurons() -> Result<Vec<Figure>, Failure> {
+    const UNIT: &str = "cycles per instruction";
+    let table = std::fs::read_to_string(needed("published/va_benchmark_device.csv")?)?;
+    let [least, most, slope] = vogels_abbott::board(&table)?;
+    let published = vogels_abbott::published_loop(CV32E40X)?;
+    let wrong = vogels_abbott::kernel_is_right(SEED)?;
+
+    let (text, elf) = (format!("{OUT}/va.toml"), format!("{OUT}/va.elf"));
+    fenn_isa::file::write_whole(&root().join(&text), vogels_abbott::description(1024).as_bytes())?;
+    run("fenn-cc", &[&text, "-o", &elf])?;
+    let image = Image::read(root().join(elf))?;
+    let [theirs, ours] = [CV32E40X, FENN].map(|profile| vogels_abbott::compiled(&image, profile));
+    let (theirs, ours) = (theirs?, ours?);
+    let name = |what: &str| format!("Vogels-Abbott: {what}");
+    Ok(vec![
+        noted(
+            Figure::new(name("published board"), slope, UNIT, Gate::None),
+            format!("from one size to another; all its rows are {least:.4} to {most:.4}"),
+        ),
+        noted(
+            Figure::new(name("published loop, cv32e40x"), published.ratio(), UNIT, Gate::Between(1.03, 1.06)),
+            format!("four vectors of neurons: {} instructions, {} cycles", published.instructions, published.cycles),
+        ),
+        Figure::new(name("neurons that the loop computes wrongly"), wrong as f64, "of 1024", Gate::Exactly(0.0)),
+        noted(
+            Figure::new(name("compiled by fenn-cc, cv32e40x"), theirs.ratio(), UNIT, Gate::None),
+            format!("{} instructions, {} cycles, 1,024 neurons, 100 steps", theirs.instructions, theirs.cycles),
+        ),
+        Figure::new(name("compiled by fenn-cc, fenn"), ours.ratio(), UNIT, Gate::None),
+    ])
+}
+
+/// Ten million random words.
+fn words() -> Result<Vec<Figure>, Failure> {
+    let survey = random_words::survey(10_000_000, SEED);
+    let traps: u64 = survey.traps.iter().sum();
+    Ok(vec![
+        noted(
+            Figure::new("random words: executed from random states", survey.words as f64, "", Gate::AtLeast(1e7)),
+            format!("seed {SEED}; {} retired, {traps} traps, {} of them handled", survey.retired, survey.handled),
+        ),
+        Figure::new("random words: rows executed", survey.rows as f64, "", Gate::None),
+        noted(
+            Figure::new("random words: panics and undocumented stops", survey.faulty as f64, "", Gate::Exactly(0.0)),
+            first(&survey.faults),
+        ),
+    ])
+}
