@@ -47,7 +47,7 @@ fn machine(profile: Profile, lines: &[&str]) -> Machine {
 /// Runs to the end of the program or for 200 steps; checks that no cycle is unaccounted for.
 fn record(machine: &mut Machine) -> Recorder {
     let mut recorder = Recorder::default();
-    let _ = machine.run(Limits { instructions: Some(200) }, &mut recorder);
+    let _ = machine.run(Limits { instructions: Some(200), ..Limits::NONE }, &mut recorder);
     let state = machine.state();
     let entered = if state.csrs.mtvec == 0 { 0 } else { recorder.traps as u64 };
     assert_eq!(state.cycles, state.retired + entered + machine.stalls().total(), "every lost cycle has one cause");
@@ -758,7 +758,7 @@ fn every_lost_cycle_has_its_cause() {
         let mut machine = machine(profile, lines);
         if lines.last() == Some(&"mret") {
             // Round and round would say more than once what is said here once.
-            let _ = machine.run(Limits { instructions: Some(2) }, &mut ());
+            let _ = machine.run(Limits { instructions: Some(2), ..Limits::NONE }, &mut ());
         } else {
             let _ = record(&mut machine);
         }

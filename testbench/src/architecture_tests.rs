@@ -70,7 +70,7 @@ pub fn signature(file: &[u8]) -> Result<Vec<u32>, ArchitectureTestError> {
     };
     let image = Image { config, segments: loaded.map(segment).collect(), entry: elf.entry as u32, ..Image::default() };
     let mut machine = Machine::from_image(&image, Options::default())?;
-    let outcome = machine.run(Limits { instructions: Some(MOST) }, &mut ());
+    let outcome = machine.run(Limits { instructions: Some(MOST), ..Limits::NONE }, &mut ());
     if !matches!(outcome.stop, Stop::Ecall { .. } | Stop::Ebreak { .. }) {
         return Err(ArchitectureTestError::Stopped(outcome.stop));
     }

@@ -466,7 +466,7 @@ impl Program {
         ];
         let image = Image { config, segments, entry: CODE, ..Image::default() };
         let mut machine = Machine::from_image(&image, Options::default())?;
-        let outcome = machine.run(Limits { instructions: Some(MOST) }, statistics);
+        let outcome = machine.run(Limits { instructions: Some(MOST), ..Limits::NONE }, statistics);
         if !matches!(outcome.stop, Stop::Ecall { .. }) {
             // What it left then is nobody's; the comparison says so.
             return Ok((outcome.stop.to_string().into_bytes(), outcome.instructions));

@@ -424,7 +424,7 @@ pub fn compare(programs: usize, steps: u64, seed: u64) -> Result<Comparison, fen
         let image = random::program(&mut source, length);
         let mut machine = Machine::from_image(&image, Options { strict: false, profile: FENN })?;
         let mut recording = Recording::default();
-        let _ = machine.run(Limits { instructions: Some(steps) }, &mut recording);
+        let _ = machine.run(Limits { instructions: Some(steps), ..Limits::NONE }, &mut recording);
         // A trap at the end has not been followed.
         let known = recording.steps.iter().rposition(|step| !step.trapped).map_or(0, |last| last + 1);
         let (steps, cycles) = (&recording.steps[..known], &recording.cycles[..known]);

@@ -180,7 +180,7 @@ fn one_use(source: &mut Pcg32, survey: &mut Survey, machine: &mut Machine, optio
 fn run(survey: &mut Survey, machine: &mut Machine, options: Options, steps: u64) {
     let before = (steps == 1).then(|| (*machine.state().all_x(), machine.state().pc));
     let mut watcher = Watcher { survey, options, trapped: false };
-    let outcome = machine.run(Limits { instructions: Some(steps) }, &mut watcher);
+    let outcome = machine.run(Limits { instructions: Some(steps), ..Limits::NONE }, &mut watcher);
     let trapped = watcher.trapped;
     let state = machine.state();
     survey.handled += u64::from(trapped && matches!(outcome.stop, Stop::InstructionLimit { .. }));

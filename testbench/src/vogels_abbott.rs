@@ -152,7 +152,7 @@ fn machine(turns: usize, profile: Profile) -> Result<Machine, Failure> {
 }
 
 fn run(machine: &mut Machine) -> Result<Cost, Failure> {
-    let outcome = machine.run(Limits { instructions: Some(1_000_000) }, &mut ());
+    let outcome = machine.run(Limits { instructions: Some(1_000_000), ..Limits::NONE }, &mut ());
     match outcome.stop {
         Stop::Ecall { .. } => Ok(Cost { instructions: outcome.instructions, cycles: outcome.cycles }),
         stop => Err(format!("the kernel did not end: {stop}").into()),
@@ -350,7 +350,7 @@ pub fn compiled(image: &Image, profile: Profile) -> Result<Cost, Failure> {
     let mut observer =
         Between { range: symbol.address..symbol.address + symbol.size, entered: None, cost: Cost::default() };
     let mut machine = Machine::from_image(image, Options { strict: false, profile })?;
-    let outcome = machine.run(Limits { instructions: Some(10_000_000) }, &mut observer);
+    let outcome = machine.run(Limits { instructions: Some(10_000_000), ..Limits::NONE }, &mut observer);
     if !outcome.stop.is_end() {
         return Err(format!("the program did not end: {}", outcome.stop).into());
     }
