@@ -13,7 +13,7 @@ use rand_pcg::rand_core::Rng;
 
 /// A number from 0 up to, and without, `end`.
 pub fn below(source: &mut Pcg32, end: u32) -> u32 {
-    (u64::from(source.next_u32()) * u64::from(end) >> 32) as u32
+    ((u64::from(source.next_u32()) * u64::from(end)) >> 32) as u32
 }
 
 /// One of them.
