@@ -74,7 +74,7 @@ pub enum ConformanceError {
     Simulator(#[from] fenn_iss::Error),
 }
 
-/// A program: words from [`CODE`] on and bytes from [`DATA`] on.
+/// A program: words and bytes, from the addresses on that all programs have.
 #[derive(Debug, Clone)]
 pub struct Program {
     words: Vec<u32>,

@@ -7,7 +7,7 @@
 //! address is, in this order, that of X where a branch went elsewhere or a trap is taken, of D where a jump leaves that F
 //! did not foresee, of the branch target buffer, or the next one. There is no reckoning with times here, only valid bits
 //! and comparisons of register numbers; and nothing of it comes from the table of latencies or from the table of
-//! instructions: words are decoded by their bits.
+//! instructions, but for whether a word is one: words are decoded by their bits.
 //!
 //! Contract: given what a program did, [`issue_cycles`] says when each of its instructions is issued on the core that
 //! `fenn_isa::timing::FENN` describes. Errors: the program's own path is not the one that the stages follow.
