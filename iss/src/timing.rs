@@ -292,8 +292,12 @@ impl Pipeline {
         let last = at + u64::from(occupied.cycles);
         let result = usage.writes.index();
         if result != 0 {
-            self.ready[result] = last + u64::from(timing.latency);
-            self.cause[result] = result_cause(class);
+            let ready = last + u64::from(timing.latency);
+            // The lanes that a merging instruction keeps may still be on their way.
+            if usage.merges.index() == 0 || ready >= self.ready[result] {
+                self.ready[result] = ready;
+                self.cause[result] = result_cause(class);
+            }
         }
         self.drained = last + u64::from(self.profile.counter_drain);
         if class == Class::Csr {

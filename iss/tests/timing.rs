@@ -768,3 +768,15 @@ fn every_lost_cycle_has_its_cause() {
         }
     }
 }
+
+/// A choice of lanes that is done early does not make the lanes it keeps ready.
+#[test]
+fn kept_lanes_are_waited_for() {
+    let mut profile = FENN;
+    profile.classes[Class::VectorMultiply as usize].latency = 3;
+    let lines = ["vmul v5, v1, v2, 3", "vsel v5, t0, v3", "vadd v6, v5, v5", "ecall"];
+    assert_eq!(issued(profile, &lines), [0, 1, 3]);
+    // Without the choice the multiply is waited for just as long; without the multiply, not at all.
+    assert_eq!(issued(profile, &[lines[0], "addi t1, t1, 1", lines[2], lines[3]]), [0, 1, 3]);
+    assert_eq!(issued(profile, &["vadd v5, v1, v2", lines[1], lines[2], lines[3]]), [0, 1, 2]);
+}
