@@ -41,6 +41,7 @@ mod execute;
 mod machine;
 pub mod memory;
 pub mod observe;
+pub mod snapshot;
 pub mod state;
 pub mod timing;
 pub mod trap;
