@@ -38,6 +38,8 @@ mod csr;
 pub mod dma;
 mod error;
 mod execute;
+#[cfg(feature = "gdb")]
+pub mod gdb;
 mod machine;
 pub mod memory;
 pub mod observe;
