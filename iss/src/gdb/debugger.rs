@@ -77,13 +77,15 @@ impl Watch {
         if self.hit.is_some() || bytes == 0 {
             return;
         }
-        let Some(begin) = space.load_address(address) else { return };
-        let last = begin + (bytes - 1);
-        let hit = self
-            .points
-            .iter()
-            .find(|point| point.watched.is_hit_by(kind) && point.begin <= last && begin <= point.last);
-        self.hit = hit.map(|point| (point.watched, point.begin.max(begin)));
+        let Some(mut begin) = space.load_address(address) else { return };
+        let mut last = begin + (bytes - 1);
+        // The address is what tells GDB which watchpoints are meant: one that lies in as many as possible.
+        for point in &self.points {
+            if point.watched.is_hit_by(kind) && point.begin <= last && begin <= point.last {
+                (begin, last) = (begin.max(point.begin), last.min(point.last));
+                self.hit = Some((self.hit.map_or(point.watched, |(watched, _)| watched), begin));
+            }
+        }
     }
 }
 

@@ -140,6 +140,9 @@ fn describe() -> String {
         "<!DOCTYPE target SYSTEM \"gdb-target.dtd\">\n",
         "<target version=\"1.0\">\n",
         "<architecture>riscv:rv32</architecture>\n",
+        // Otherwise GDB takes the system it was built for, and steps by breakpoints of its own behind instructions whose
+        // length it guesses.
+        "<osabi>none</osabi>\n",
         "<feature name=\"org.gnu.gdb.riscv.cpu\">\n",
     ));
     let reg = |xml: &mut String, name: &str, reg: Reg, kind: &str, group: &str| {
