@@ -4,7 +4,7 @@
 //! whatever kind of connection it is; it ends when the connection does.
 
 use std::io::{self, BufWriter, Read, Write};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, Shutdown, TcpListener};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::thread;
@@ -48,6 +48,16 @@ pub struct Link {
     chunk: Vec<u8>,
     at: usize,
     out: Box<dyn Write + Send>,
+    /// Ends the connection, and with it the reading thread.
+    close: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        if let Some(close) = self.close.take() {
+            close();
+        }
+    }
 }
 
 impl core::fmt::Debug for Link {
@@ -75,7 +85,12 @@ impl Link {
                 }
             }
         });
-        Self { incoming, chunk: Vec::new(), at: 0, out: Box::new(BufWriter::new(write)) }
+        Self { incoming, chunk: Vec::new(), at: 0, out: Box::new(BufWriter::new(write)), close: None }
+    }
+
+    fn closed_by(mut self, close: impl FnOnce() + Send + 'static) -> Self {
+        self.close = Some(Box::new(close));
+        self
     }
 
     /// Standard input and output: GDB's `target remote | fenn-sim --gdb - program.elf`.
@@ -94,7 +109,9 @@ impl Link {
         let (stream, _) = listener.accept()?;
         // Answers are short, and the debugger waits for each.
         stream.set_nodelay(true)?;
-        Ok(Self::new(stream.try_clone()?, stream))
+        let end = stream.try_clone()?;
+        // A connection that the other side has ended already needs no end.
+        Ok(Self::new(stream.try_clone()?, stream).closed_by(move || drop(end.shutdown(Shutdown::Both))))
     }
 
     /// Waits for one debugger at a Unix socket, which is made for it and removed when it has come; `ready` is called
@@ -110,7 +127,8 @@ impl Link {
         let accepted = listener.accept();
         std::fs::remove_file(path).map_err(refused)?;
         let (stream, _) = accepted?;
-        Ok(Self::new(stream.try_clone()?, stream))
+        let end = stream.try_clone()?;
+        Ok(Self::new(stream.try_clone()?, stream).closed_by(move || drop(end.shutdown(Shutdown::Both))))
     }
 
     /// Takes the next chunk; the debugger is gone when there will be none.

@@ -180,6 +180,6 @@ fn describe() -> String {
     xml.push_str("</feature>\n<feature name=\"org.fenn.clock\">\n");
     reg(&mut xml, "cycles", Reg::Cycles, "uint64", " group=\"system\"");
     reg(&mut xml, "instructions", Reg::Instructions, "uint64", " group=\"system\"");
-    xml.push_str("</feature>\n</target>\n");
+    xml.push_str("</feature>\n</target>");
     xml
 }
