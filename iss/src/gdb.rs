@@ -12,7 +12,7 @@
 //!   are SIGILL, SIGBUS (misaligned) or SIGSEGV (outside), with `pc` at the instruction; a program that ends has exited
 //!   with 0. Continuing tries the instruction again.
 //! - **Watchpoints** on scalar, vector and lane-local memory, and on DRAM: they stop behind the instruction that loaded or
-//!   stored there, or before the one that found a finished transfer to have moved data there.
+//!   stored there, or behind the one before which a finished transfer moved data there.
 //! - `monitor help` lists commands besides GDB's own.
 //!
 //! A malformed packet ends the session with an error; the machine is then as it was.

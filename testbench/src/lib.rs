@@ -11,6 +11,7 @@ pub mod bad_input;
 pub mod book;
 pub mod figure;
 pub mod fuzz;
+pub mod gdb_session;
 pub mod kernels;
 pub mod keystone;
 pub mod nir_reference;

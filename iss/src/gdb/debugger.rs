@@ -132,6 +132,8 @@ pub(super) struct Debugger<'a> {
     watch: Watch,
     /// A stop that has happened and was not told, and `pc` at that time.
     untold: Option<(Stop, u32)>,
+    /// The watched byte that was told of last, and `pc` at that time.
+    told: Option<(u32, u32)>,
     /// How the program ended.
     ended: Option<Stop>,
     /// Whether the next run is a single step.
@@ -149,6 +151,7 @@ impl<'a> Debugger<'a> {
             hardware: BTreeSet::new(),
             watch,
             untold: None,
+            told: None,
             ended: None,
             single: false,
         }
@@ -162,6 +165,7 @@ impl<'a> Debugger<'a> {
     /// Forgets what was about to be told: the machine is another one, or began anew.
     pub(super) fn forget(&mut self) {
         self.untold = None;
+        self.told = None;
         self.ended = None;
     }
 
@@ -220,12 +224,22 @@ impl<'a> Debugger<'a> {
     }
 
     /// One step, whatever breakpoint is at `pc`.
+    ///
+    /// Debuggers expect RISC-V machines to stop *before* the access: told of it, they take the watchpoint away, step, put
+    /// it back, and look what has changed. Here the access has been made, so that step has been too.
     pub(super) fn step(&mut self) -> Halted {
+        if let Some((address, pc)) = self.told.take() {
+            let away = !self.watch.points.iter().any(|point| (point.begin..=point.last).contains(&address));
+            if away && pc == self.machine.state().pc {
+                return Halted::Stepped;
+            }
+        }
         self.advance().unwrap_or(Halted::Stepped)
     }
 
     /// Up to `steps` steps, or until something has to be told.
     pub(super) fn go(&mut self, steps: u32) -> Option<Halted> {
+        self.told = None;
         (0..steps).find_map(|_| self.breakpoint().or_else(|| self.advance()))
     }
 
@@ -237,7 +251,9 @@ impl<'a> Debugger<'a> {
             None => self.machine.step(&mut self.watch).err(),
         };
         if let Some((watched, address)) = self.watch.hit.take() {
-            self.untold = stop.map(|stop| (stop, self.machine.state().pc));
+            let pc = self.machine.state().pc;
+            self.untold = stop.map(|stop| (stop, pc));
+            self.told = Some((address, pc));
             return Some(Halted::Watchpoint { watched, address });
         }
         if let Some(stop) = stop {
