@@ -131,7 +131,8 @@ fn whole_session() -> Result<Vec<Step>, SessionError> {
         step(["continue"], ["Old value = 6\n", "New value = 16\n"]),
         step(["print $v3", "backtrace"], ["{10 <repeats 32 times>}", "in _start () at"]),
         step(["continue"], ["Old value = 16\n", "New value = 0\n", "collect_delayed () at"]),
-        step(["delete", "x/4hd (char *)&current + 64", "x/3hd &potential"], ["11\t12\t13\t14", "64\t128\t192"]),
+        step(["delete", "break neuron_lif", "continue"], ["neuron_lif () at", "beqz    a4, 2f"]),
+        step(["x/4hd (char *)&current + 64", "x/3hd &potential"], ["11\t12\t13\t14", "64\t128\t192"]),
         step(
             [&format!("break neuron_lif.s:{compare}"), "continue"],
             [&format!("{compare}\t        vtge    t1, v0, v17")],
@@ -143,8 +144,10 @@ fn whole_session() -> Result<Vec<Step>, SessionError> {
         step(["set var *(int *)&fired = 7", "x/xw &fired", "set var *(int *)&fired = 0"], ["0x00000007"]),
         step(["x/w 0x50000000"], ["Cannot access memory at address 0x50000000"]),
         step(["set $cycles = 1"], ["Could not write register \"cycles\""]),
-        step(["monitor stalls", "monitor state", "monitor help"], ["vector-result", "mm2s: idle", "restore FILE"]),
-        step(["delete", "finish"], ["Run till exit", "ecall"]),
+        // Each of the two spikes adds to a product in the instruction behind the multiply.
+        step(["monitor stalls"], [&format!("scalar-result {:>17}", 2)]),
+        step(["monitor state", "monitor help"], ["mm2s: idle", "restore FILE"]),
+        step(["delete", "finish"], ["_start () at", "ecall"]),
         step(["p *(short (*)[32])&potential", "x/xw &fired"], [&vector(potential), &format!("{fired:#010x}")]),
     ])
 }
@@ -166,9 +169,15 @@ fn debug(folder: &Path, elf: &Path, connect: &str, steps: &[Step]) -> Result<Str
     std::fs::write(&file, script)?;
     let mut command = Command::new(GDB);
     command.current_dir(root()).args(["-q", "-nx", "-batch", "-x"]).arg(&file).arg(elf).stdin(Stdio::null());
-    let output = command.output().map_err(SessionError::NoGdb)?;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    Ok(said)
+    // One pipe for both, so that everything is in its place.
+    let (mut reader, writer) = std::io::pipe()?;
+    command.stdout(writer.try_clone()?).stderr(writer);
+    let mut child = command.spawn().map_err(SessionError::NoGdb)?;
+    drop(command);
+    let mut said = Vec::new();
+    reader.read_to_end(&mut said)?;
+    child.wait()?;
+    Ok(String::from_utf8_lossy(&said).into_owned())
 }
 
 /// Compares what was said with what has to be, step by step.
