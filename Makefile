@@ -89,7 +89,7 @@ show-assembler: setup ## the assembler's figures, each against its gate
 
 # Debian packages, only where they are missing.
 setup:
-	@ci/install.sh riscv64-unknown-elf-as:binutils-riscv64-unknown-elf
+	@ci/install.sh riscv64-unknown-elf-as:binutils-riscv64-unknown-elf gdb-multiarch:gdb-multiarch
 
 setup-rtl:
 	@ci/install.sh verilator:verilator
