@@ -475,7 +475,7 @@ fn monitor_commands_say_what_gdb_cannot_ask() {
 #[test]
 fn no_client_does_harm() {
     let mut source = Pcg32::seed_from_u64(9);
-    let mut below = |bound: usize| (u64::from(source.next_u32()) * bound as u64 >> 32) as usize;
+    let mut below = |bound: usize| ((u64::from(source.next_u32()) * bound as u64) >> 32) as usize;
     let packets = [
         "qSupported:multiprocess+",
         "g",

@@ -29,7 +29,7 @@ const TRANSFER: [&str; 12] = [
 ];
 
 fn below(source: &mut Pcg32, bound: u32) -> u32 {
-    (u64::from(source.next_u32()) * u64::from(bound) >> 32) as u32
+    ((u64::from(source.next_u32()) * u64::from(bound)) >> 32) as u32
 }
 
 /// A machine full of random instructions and data, among them starts of transfers that the engine can do, with a trap
@@ -79,7 +79,7 @@ fn random_machine(seed: u64) -> Machine {
         let vector = below(&mut source, 2048) & !63;
         (channel.source, channel.destination) =
             if direction == Direction::IntoVector { (dram, vector) } else { (vector, dram) };
-        channel.count = 64 + below(&mut source, 1024) & !63;
+        channel.count = (64 + below(&mut source, 1024)) & !63;
     }
     machine
 }
