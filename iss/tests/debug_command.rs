@@ -43,7 +43,7 @@ fn a_run_is_continued_from_a_snapshot() {
     assert_eq!(code, 0);
     assert!(whole.contains("302 instructions") && whole.contains("0000000c: 5050"), "{whole}");
     let mut machine = Machine::from_image(&program(), Options::default()).unwrap();
-    let first = machine.run(Limits { instructions: Some(77) }, &mut ());
+    let first = machine.run(Limits { instructions: Some(77), ..Limits::default() }, &mut ());
     let (code, said, error) = sim(path, &["p.elf", "--max-instructions", "77", "--snapshot", "a.snap"], "");
     assert_eq!((code, error.as_str()), (4, ""));
     assert!(said.contains(&format!("77 instructions, {} cycles", first.cycles)), "{said}");
@@ -126,5 +126,5 @@ fn a_debugger_on_standard_input_runs_the_program() {
     assert!(out.contains("$OK#9a") && out.contains("swbreak"), "{out}");
     assert_eq!((code, error.as_str()), (0, whole.as_str()));
     let (code, _, error) = sim(path, &["p.elf", "--gdb", "-"], "$s#73+$k#6b");
-    assert_eq!((code, error.as_str()), (5, "fenn-sim: killed by the debugger at pc 0x4\n"));
+    assert_eq!((code, error.as_str()), (6, "fenn-sim: killed by the debugger at pc 0x4\n"));
 }

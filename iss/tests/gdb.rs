@@ -188,7 +188,11 @@ fn breakpoints_stop_before_their_instruction() {
     });
     assert_eq!(ended.unwrap(), Ended::Detached);
     assert_eq!(machine.state().pc, 0);
-    assert_eq!(machine.run(Limits { instructions: Some(3) }, &mut ()).instructions, 3, "it goes on by itself");
+    assert_eq!(
+        machine.run(Limits { instructions: Some(3), ..Limits::default() }, &mut ()).instructions,
+        3,
+        "it goes on by itself"
+    );
 }
 
 #[test]
@@ -553,7 +557,7 @@ fn no_client_does_harm() {
             Err(GdbError::Link(_)) => 2,
             Err(GdbError::Protocol(_)) => 3,
         }] += 1;
-        machine.run(Limits { instructions: Some(100) }, &mut ());
+        machine.run(Limits { instructions: Some(100), ..Limits::default() }, &mut ());
     }
     assert!(ends.iter().all(|count| *count > 50), "{ends:?}");
 }

@@ -98,7 +98,7 @@ fn a_restored_machine_goes_on_as_the_first_one() {
     for seed in 0..400 {
         let mut source = Pcg32::seed_from_u64(!seed);
         let mut first = random_machine(seed);
-        first.run(Limits { instructions: Some(u64::from(below(&mut source, 400))) }, &mut ());
+        first.run(Limits { instructions: Some(u64::from(below(&mut source, 400))), ..Limits::default() }, &mut ());
         let file = first.snapshot().unwrap();
         let mut second = Machine::from_snapshot(&file).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
         assert_same(&first, &second, seed);
@@ -112,7 +112,7 @@ fn a_restored_machine_goes_on_as_the_first_one() {
             assert_eq!(first.state(), second.state(), "seed {seed}");
         }
         let mut seen = (Statistics::default(), Statistics::default());
-        let limits = Limits { instructions: Some(2000) };
+        let limits = Limits { instructions: Some(2000), ..Limits::default() };
         assert_eq!(first.run(limits, &mut seen.0), second.run(limits, &mut seen.1), "seed {seed}");
         assert_eq!(seen.0, seen.1, "seed {seed}");
         assert_same(&first, &second, seed);
@@ -132,7 +132,7 @@ fn a_transfer_in_flight_arrives_when_it_would_have() {
     first.write(Space::Dram, 0, &bytes(&[11; 640])).unwrap();
     let mut whole = first.clone();
     let outcome = whole.run(Limits::default(), &mut ());
-    first.run(Limits { instructions: Some(9) }, &mut ());
+    first.run(Limits { instructions: Some(9), ..Limits::default() }, &mut ());
     assert!(first.state().dma.channel(Direction::IntoVector).running().is_some());
     let mut second = Machine::from_snapshot(&first.snapshot().unwrap()).unwrap();
     second.run(Limits::default(), &mut ());
@@ -193,7 +193,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 fn specimen() -> Vec<u8> {
     let mut machine = machine(&TRANSFER, Options::default());
     machine.write(Space::Dram, 128, &[9; 64]).unwrap();
-    machine.run(Limits { instructions: Some(9) }, &mut ());
+    machine.run(Limits { instructions: Some(9), ..Limits::default() }, &mut ());
     machine.snapshot().unwrap()
 }
 
@@ -330,7 +330,7 @@ fn no_bytes_do_harm() {
         }
         if let Ok(mut machine) = Machine::from_snapshot(&changed) {
             accepted += 1;
-            machine.run(Limits { instructions: Some(300) }, &mut ());
+            machine.run(Limits { instructions: Some(300), ..Limits::default() }, &mut ());
             // A count that was at its limit already may be beyond it now; nothing else can have gone wrong.
             let again = machine.snapshot().err().map(|error| error.to_string());
             assert!(again.as_ref().is_none_or(|error| error.contains("are too many")), "{again:?}");
