@@ -53,6 +53,13 @@ fn a_run_is_continued_from_a_snapshot() {
     assert_eq!(code, 0);
     assert!(said.contains(&format!("225 instructions, {} cycles (fenn)", rest.cycles)), "{said}");
     assert!(said.contains("0000000c: 5050"), "{said}");
+    // What is counted is this run's, and adds up.
+    let (code, said, error) = sim(path, &["p.elf", "--restore", "a.snap", "--stats", "--json"], "");
+    assert_eq!((code, error.as_str()), (0, ""));
+    let report: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let stalls = report["stalls"].as_object().unwrap().values().filter_map(serde_json::Value::as_u64).sum::<u64>();
+    assert_eq!(report["cycles"].as_u64().unwrap(), 225 + stalls, "{said}");
+    assert_eq!(sim(path, &["p.elf", "--restore", "a.snap", "--stats"], "").0, 0);
     // Without the program there are no symbols, and everything else is the same.
     let (code, said, _) = sim(path, &["--restore", "a.snap", "--dump", "scalar:12:4:u32", "--snapshot", "b.snap"], "");
     assert_eq!(code, 0);
@@ -101,6 +108,8 @@ fn what_is_wrong_is_said_in_one_line() {
     for usage in [
         &["--restore", "a.snap", "--strict"][..],
         &["--restore", "a.snap", "--profile", "fenn"],
+        &["--restore", "a.snap", "--dram-latency", "3"],
+        &["p.elf", "--restore", "a.snap", "--check"],
         &["--snapshot", "a.snap"],
         #[cfg(feature = "gdb")]
         &["p.elf", "--gdb", "70000"],
