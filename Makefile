@@ -93,7 +93,8 @@ show-simulator: setup ## the simulator's figures, each against its gate
 
 # Debian packages, only where they are missing.
 setup:
-	@ci/install.sh riscv64-unknown-elf-as:binutils-riscv64-unknown-elf qemu-riscv32:qemu-user
+	@ci/install.sh riscv64-unknown-elf-as:binutils-riscv64-unknown-elf qemu-riscv32:qemu-user \
+	    gdb-multiarch:gdb-multiarch
 
 setup-rtl:
 	@ci/install.sh verilator:verilator

@@ -11,6 +11,7 @@ use fenn_isa::csr::{self, Access, Register};
 
 use crate::dma::Direction;
 use crate::execute::Core;
+use crate::state::{Csrs, State};
 use crate::trap::Cause;
 
 /// `mstatus.MIE`.
@@ -54,9 +55,41 @@ impl Core {
     }
 
     fn read_csr(&mut self, register: Register) -> u32 {
-        let csrs = &self.state.csrs;
-        let into = self.state.dma.channel(Direction::IntoVector);
-        let out_of = self.state.dma.channel(Direction::OutOfVector);
+        match register {
+            Register::Mm2sStatus => self.poll_dma(Direction::IntoVector),
+            Register::S2mmStatus => self.poll_dma(Direction::OutOfVector),
+            _ => self.state.csr(register),
+        }
+    }
+
+    fn write_csr(&mut self, register: Register, value: u32) {
+        match register {
+            Register::Mcycle | Register::Mcycleh => self.counters_written |= INHIBIT_CYCLES,
+            Register::Minstret | Register::Minstreth => self.counters_written |= INHIBIT_INSTRUCTIONS,
+            Register::Mm2sControl => return self.control_dma(Direction::IntoVector, value),
+            Register::S2mmControl => return self.control_dma(Direction::OutOfVector, value),
+            _ => {}
+        }
+        self.state.set_csr(register, value);
+    }
+
+    fn poll_dma(&mut self, direction: Direction) -> u32 {
+        self.state.dma.channel_mut(direction).poll(self.state.cycles)
+    }
+
+    fn control_dma(&mut self, direction: Direction, value: u32) {
+        if value & 1 != 0 {
+            self.state.dma.start(direction, self.state.cycles, &self.memory, &self.dram);
+        }
+    }
+}
+
+impl State {
+    /// What a CSR reads, without the reading's effects.
+    pub(crate) fn csr(&self, register: Register) -> u32 {
+        let csrs = &self.csrs;
+        let into = self.dma.channel(Direction::IntoVector);
+        let out_of = self.dma.channel(Direction::OutOfVector);
         match register {
             Register::Mstatus => csrs.mstatus,
             Register::Mtvec => csrs.mtvec,
@@ -72,19 +105,20 @@ impl Core {
             Register::Mm2sSrcAddr => into.source,
             Register::Mm2sDstAddr => into.destination,
             Register::Mm2sCount => into.count,
-            Register::Mm2sStatus => self.poll_dma(Direction::IntoVector),
+            Register::Mm2sStatus => into.status(),
             Register::S2mmSrcAddr => out_of.source,
             Register::S2mmDstAddr => out_of.destination,
             Register::S2mmCount => out_of.count,
-            Register::S2mmStatus => self.poll_dma(Direction::OutOfVector),
+            Register::S2mmStatus => out_of.status(),
             // Constants; the controls read 0, which is their reset value.
             Register::Misa | Register::Mhartid | Register::Mm2sControl | Register::S2mmControl => register.spec().reset,
         }
     }
 
-    fn write_csr(&mut self, register: Register, value: u32) {
-        let csrs = &mut self.state.csrs;
-        let dma = &mut self.state.dma;
+    /// Writes what can be written of a CSR without starting anything; `false` where that is nothing.
+    pub(crate) fn set_csr(&mut self, register: Register, value: u32) -> bool {
+        let csrs = &mut self.csrs;
+        let dma = &mut self.dma;
         match register {
             Register::Mstatus => csrs.mstatus = Register::Mstatus.spec().reset | value & (MIE | MPIE),
             Register::Mtvec => csrs.mtvec = value & !3,
@@ -93,41 +127,35 @@ impl Core {
             Register::Mepc => csrs.mepc = value & !3,
             Register::Mcause => csrs.mcause = value,
             Register::Mtval => csrs.mtval = value,
-            Register::Mcycle => self.set_cycles(with_low(self.state.csrs.mcycle, value)),
-            Register::Mcycleh => self.set_cycles(with_high(self.state.csrs.mcycle, value)),
-            Register::Minstret => self.set_instructions(with_low(self.state.csrs.minstret, value)),
-            Register::Minstreth => self.set_instructions(with_high(self.state.csrs.minstret, value)),
+            Register::Mcycle => csrs.mcycle = with_low(csrs.mcycle, value),
+            Register::Mcycleh => csrs.mcycle = with_high(csrs.mcycle, value),
+            Register::Minstret => csrs.minstret = with_low(csrs.minstret, value),
+            Register::Minstreth => csrs.minstret = with_high(csrs.minstret, value),
             Register::Mm2sSrcAddr => dma.channel_mut(Direction::IntoVector).source = value,
             Register::Mm2sDstAddr => dma.channel_mut(Direction::IntoVector).destination = value,
             Register::Mm2sCount => dma.channel_mut(Direction::IntoVector).count = value,
-            Register::Mm2sControl => self.control_dma(Direction::IntoVector, value),
             Register::S2mmSrcAddr => dma.channel_mut(Direction::OutOfVector).source = value,
             Register::S2mmDstAddr => dma.channel_mut(Direction::OutOfVector).destination = value,
             Register::S2mmCount => dma.channel_mut(Direction::OutOfVector).count = value,
-            Register::S2mmControl => self.control_dma(Direction::OutOfVector, value),
-            // Writable in name only; the read-only ones were refused before.
-            Register::Misa | Register::Mhartid | Register::Mm2sStatus | Register::S2mmStatus => {}
+            // Writable in name only, read-only, or with an effect of its own.
+            Register::Misa
+            | Register::Mhartid
+            | Register::Mm2sStatus
+            | Register::S2mmStatus
+            | Register::Mm2sControl
+            | Register::S2mmControl => return false,
         }
+        true
     }
+}
 
-    fn set_cycles(&mut self, value: u64) {
-        self.state.csrs.mcycle = value;
-        self.counters_written |= INHIBIT_CYCLES;
-    }
-
-    fn set_instructions(&mut self, value: u64) {
-        self.state.csrs.minstret = value;
-        self.counters_written |= INHIBIT_INSTRUCTIONS;
-    }
-
-    fn poll_dma(&mut self, direction: Direction) -> u32 {
-        self.state.dma.channel_mut(direction).poll(self.state.cycles)
-    }
-
-    fn control_dma(&mut self, direction: Direction, value: u32) {
-        if value & 1 != 0 {
-            self.state.dma.start(direction, self.state.cycles, &self.memory, &self.dram);
-        }
+impl Csrs {
+    /// Whether every CSR holds something that can be written to it.
+    pub(crate) fn is_legal(&self) -> bool {
+        self.mstatus & !(MIE | MPIE) == Register::Mstatus.spec().reset
+            && self.mtvec & 3 == 0
+            && self.mepc & 3 == 0
+            && self.mcountinhibit & !(INHIBIT_CYCLES | INHIBIT_INSTRUCTIONS) == 0
     }
 }
 

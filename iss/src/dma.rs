@@ -60,14 +60,21 @@ pub struct Transfer {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Running {
-    transfer: Transfer,
+pub(crate) struct Running {
+    pub(crate) transfer: Transfer,
     /// The clock at which data begin to move.
-    begins: u64,
+    pub(crate) begins: u64,
     /// The clock at which the transfer has ended.
     ends: u64,
     /// Cycles from one row to the next.
     row_cycles: u64,
+}
+
+impl Running {
+    pub(crate) fn new(transfer: Transfer, begins: u64, dram: &DramTiming) -> Self {
+        let ends = begins + dram.transfer_cycles(transfer.bytes);
+        Self { transfer, begins, ends, row_cycles: dram.row_cycles() }
+    }
 }
 
 /// One channel: its registers and what it is doing.
@@ -79,11 +86,11 @@ pub struct Channel {
     pub destination: u32,
     /// `*_count`.
     pub count: u32,
-    status: u32,
-    running: Option<Running>,
+    pub(crate) status: u32,
+    pub(crate) running: Option<Running>,
     /// The clock of the last read of the status, if it found the channel busy.
-    polled: Option<u64>,
-    waited: u64,
+    pub(crate) polled: Option<u64>,
+    pub(crate) waited: u64,
 }
 
 impl Default for Channel {
@@ -174,10 +181,19 @@ impl Dma {
             return;
         }
         let begins = clock + u64::from(dram.latency);
-        let ends = begins + dram.transfer_cycles(bytes);
         channel.status = dma_status::START;
-        channel.running = Some(Running { transfer, begins, ends, row_cycles: dram.row_cycles() });
+        channel.running = Some(Running::new(transfer, begins, dram));
         self.next_event = self.next_event.min(begins);
+    }
+
+    /// Both channels as they are, whatever they were doing.
+    pub(crate) fn from_channels(channels: [Channel; 2]) -> Self {
+        let event = |channel: &Channel| {
+            let running = channel.running.as_ref()?;
+            Some(if channel.status & dma_status::START != 0 { running.begins } else { running.ends })
+        };
+        let next_event = channels.iter().filter_map(event).min().unwrap_or(NEVER);
+        Self { channels, next_event }
     }
 
     /// Brings both channels to `clock`, moving the data of transfers that have ended; `done` is told of each of them.
@@ -208,7 +224,7 @@ impl Dma {
 
 impl Transfer {
     /// Whether the engine can do it; the error is a bit of the status register.
-    fn check(&self, memory: &Memory) -> Result<(), u32> {
+    pub(crate) fn check(&self, memory: &Memory) -> Result<(), u32> {
         let Self { direction, source, destination, bytes } = *self;
         let aligned = [source, destination, bytes].iter().all(|number| number.is_multiple_of(VECTOR_BYTES));
         if !aligned || bytes == 0 || bytes > DMA_MAX_BYTES {

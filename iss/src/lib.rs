@@ -38,9 +38,12 @@ mod csr;
 pub mod dma;
 mod error;
 mod execute;
+#[cfg(feature = "gdb")]
+pub mod gdb;
 mod machine;
 pub mod memory;
 pub mod observe;
+pub mod snapshot;
 pub mod state;
 pub mod timing;
 pub mod trap;

@@ -14,6 +14,7 @@
 //! Not here: what instructions do (see `execute`).
 
 use fenn_isa::Inst;
+use fenn_isa::csr::Register;
 use fenn_isa::image::Image;
 use fenn_isa::memory::{MachineConfig, Space};
 use fenn_isa::timing::{FENN, Profile};
@@ -93,9 +94,9 @@ struct Executed {
 /// Clones are independent; they share pages of DRAM until one writes them, so a clone for every thread is cheap.
 #[derive(Debug, Clone)]
 pub struct Machine {
-    core: Core,
-    timing: Pipeline,
-    entry: u32,
+    pub(crate) core: Core,
+    pub(crate) timing: Pipeline,
+    pub(crate) entry: u32,
 }
 
 impl Machine {
@@ -172,6 +173,11 @@ impl Machine {
         self.core.memory.config()
     }
 
+    /// What kind of machine it is.
+    pub fn options(&self) -> Options {
+        Options { strict: self.core.strict, profile: *self.timing.profile() }
+    }
+
     /// What the machine's time is reckoned by.
     pub fn timing(&self) -> &Pipeline {
         &self.timing
@@ -180,6 +186,17 @@ impl Machine {
     /// Cycles lost since the reset, by cause.
     pub fn stalls(&self) -> &StallTable {
         self.timing.stalls()
+    }
+
+    /// What a program would read from a CSR now; nothing changes, not even the count of status reads.
+    pub fn csr(&self, register: Register) -> u32 {
+        self.core.state.csr(register)
+    }
+
+    /// Writes a CSR between runs, as a program would: fields that cannot be written keep their value. Returns whether
+    /// the CSR can be written so; one whose writing starts a transfer, or that is read-only, cannot.
+    pub fn set_csr(&mut self, register: Register, value: u32) -> bool {
+        self.core.state.set_csr(register, value)
     }
 
     /// Copies bytes out of a memory, in the order that [`fenn_isa::memory`] states.

@@ -181,6 +181,13 @@ impl Memory {
         Ok(())
     }
 
+    /// Whether anything but zero can be in the 4096 bytes at `address`, a multiple of that: pages of DRAM that do not
+    /// exist need not be looked at.
+    pub(crate) fn may_hold(&self, space: Space, address: u32) -> bool {
+        let page = address as usize / (ROW * PAGE_ROWS);
+        space != Space::Dram || self.dram.pages.get(page).is_some_and(Option::is_some)
+    }
+
     /// The word at `pc`, or `None` where there is none.
     pub fn word(&self, pc: u32) -> Option<u32> {
         if !pc.is_multiple_of(4) {

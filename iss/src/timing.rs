@@ -86,7 +86,7 @@ pub struct Retired {
 
 /// Lost cycles by cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct StallTable([u64; StallCause::ALL.len()]);
+pub struct StallTable(pub(crate) [u64; StallCause::ALL.len()]);
 
 impl StallTable {
     /// Cycles lost for this cause.
@@ -148,23 +148,23 @@ const EMPTY: u32 = u32::MAX;
 const MAX_ENTRIES: usize = 256;
 
 /// An in-order pipeline.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Pipeline {
-    profile: Profile,
+    pub(crate) profile: Profile,
     /// The clock from which each resource can be read.
-    ready: [u64; Resource::COUNT],
+    pub(crate) ready: [u64; Resource::COUNT],
     /// Why a reader would wait for it.
-    cause: [StallCause; Resource::COUNT],
+    pub(crate) cause: [StallCause; Resource::COUNT],
     /// The clock from which a counter can be read.
-    drained: u64,
+    pub(crate) drained: u64,
     /// The clock from which `mret` can be issued.
-    returnable: u64,
+    pub(crate) returnable: u64,
     /// The scalar register that the last instruction wrote from memory or from the vector unit, and the clock from which
     /// vector instructions with that number in a field can be issued.
-    shadow: (u8, u64),
+    pub(crate) shadow: (u8, u64),
     /// Addresses of the jumps and backward branches that the fetch unit knows.
-    buffer: Vec<u32>,
-    stalls: StallTable,
+    pub(crate) buffer: Vec<u32>,
+    pub(crate) stalls: StallTable,
 }
 
 impl Pipeline {

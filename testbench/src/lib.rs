@@ -13,6 +13,7 @@ pub mod book;
 pub mod conformance;
 pub mod figure;
 pub mod fuzz;
+pub mod gdb_session;
 pub mod kernels;
 pub mod keystone;
 pub mod nir_reference;

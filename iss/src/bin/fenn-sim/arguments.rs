@@ -23,6 +23,9 @@ Examples:
   fenn-sim program.elf --until step --registers
   fenn-sim program.elf --trace-binary run.trace
   fenn-sim --read-trace run.trace
+  fenn-sim program.elf --gdb 1234
+  fenn-sim program.elf --until step --snapshot early.snap
+  fenn-sim program.elf --restore early.snap --dump vector:potential:128:s5.10
 
 Exit codes:
   0  the program ended, with ecall or its ready flag, or came to where --until stops it
@@ -30,14 +33,15 @@ Exit codes:
   2  wrong usage
   3  the program trapped, or stopped at ebreak
   4  the instruction limit or the cycle limit was reached
-  5  the program ended, and --check found errors";
+  5  the program ended, and --check found errors
+  6  the debugger killed the program";
 
 /// Runs a FeNN program on the simulator.
 #[derive(Debug, Parser)]
 #[command(version, after_help = HELP)]
 pub(crate) struct Arguments {
-    /// The program, an ELF file made by fenn-as or fenn-cc.
-    #[arg(required_unless_present_any = ["completions", "read_trace"])]
+    /// The program, an ELF file made by fenn-as or fenn-cc; with --restore only its symbols and lines are used.
+    #[arg(required_unless_present_any = ["completions", "read_trace", "restore"])]
     pub(crate) program: Option<PathBuf>,
     /// Trap where a board carries on: misaligned scalar accesses, addresses beyond the end, odd lane-local addresses.
     #[arg(long)]
@@ -99,6 +103,17 @@ pub(crate) struct Arguments {
     /// Print the registers after the run.
     #[arg(long)]
     pub(crate) registers: bool,
+    /// Wait for GDB and let it run the program: on a TCP port of this machine (0 for any that is free), at a Unix socket,
+    /// or on standard input and output (`-`), for GDB's `target remote | fenn-sim --gdb - program.elf`.
+    #[cfg(feature = "gdb")]
+    #[arg(long, value_name = "PORT|PATH|-", conflicts_with_all = crate::debug::NOT_WITH_GDB)]
+    pub(crate) gdb: Option<crate::debug::Place>,
+    /// Write the whole machine to FILE after the run, to be continued with --restore.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) snapshot: Option<PathBuf>,
+    /// Go on from a snapshot rather than from the program's beginning, with the machine and timing it was taken of.
+    #[arg(long, value_name = "FILE", conflicts_with_all = crate::debug::NOT_WITH_RESTORE)]
+    pub(crate) restore: Option<PathBuf>,
     /// Print everything as one JSON object.
     #[arg(long)]
     pub(crate) json: bool,

@@ -24,6 +24,13 @@ pub(crate) enum Failure {
     View { option: &'static str, text: String, source: ViewError },
     #[error("{option} {text}: {source}")]
     Outside { option: &'static str, text: String, source: fenn_iss::Error },
+    #[error(transparent)]
+    Snapshot(#[from] fenn_iss::snapshot::SnapshotError),
+    #[error("{} is a snapshot of a machine that ran another program than {}", snapshot.display(), program.display())]
+    OtherProgram { snapshot: PathBuf, program: PathBuf },
+    #[cfg(feature = "gdb")]
+    #[error(transparent)]
+    Gdb(#[from] fenn_iss::gdb::GdbError),
     #[error("{option} - and --json would both write to standard output; give the {what} a file")]
     TwoOutputs { option: &'static str, what: &'static str },
     #[error("--until {text}: no instruction is there, for {address:#x} is no multiple of 4 inside instruction memory")]
@@ -48,7 +55,11 @@ impl Failure {
             | Self::Output(_)
             | Self::Machine(_)
             | Self::Trace { .. }
-            | Self::Unbalanced { .. } => 1,
+            | Self::Unbalanced { .. }
+            | Self::Snapshot(_)
+            | Self::OtherProgram { .. } => 1,
+            #[cfg(feature = "gdb")]
+            Self::Gdb(_) => 1,
             Self::View { .. }
             | Self::Outside { .. }
             | Self::TwoOutputs { .. }

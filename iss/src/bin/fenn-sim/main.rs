@@ -8,11 +8,11 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use fenn_isa::image::Image;
+use fenn_iss::Stop;
 use fenn_iss::observe::TraceReader;
-use fenn_iss::{Machine, Stop};
 
 mod arguments;
+mod debug;
 mod failure;
 mod files;
 mod plan;
@@ -26,7 +26,7 @@ use simulate::{Watch, simulate};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match run(&arguments, &mut io::stdout().lock()) {
+    match run(&arguments, &mut debug::output(&arguments)) {
         Ok(code) => code,
         // Whoever reads the output has had enough.
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
@@ -54,9 +54,9 @@ fn run(arguments: &Arguments, out: &mut impl Write) -> Result<ExitCode, Failure>
     if arguments.json && arguments.heatmap.iter().any(|path| is_stdout(path)) {
         return Err(Failure::TwoOutputs { option: "--heatmap", what: "heat map" });
     }
-    let program = arguments.program.as_deref().expect("clap demands a program");
-    let image = Image::read(program)?;
-    let mut machine = Machine::builder().profile(arguments.timing()).strict(arguments.strict).image(&image).build()?;
+    let (image, mut machine) = debug::load(arguments)?;
+    let before = report::Before::of(&machine);
+    let program = arguments.program.as_deref().or(arguments.restore.as_deref()).expect("clap demands one of them");
     let plan = Plan::new(arguments, &image, &machine)?;
     let mut watch = Watch::new(arguments, &plan, &image);
     for (place, text, path) in &plan.writes {
@@ -67,13 +67,28 @@ fn run(arguments: &Arguments, out: &mut impl Write) -> Result<ExitCode, Failure>
             checker.host_wrote(place.space, place.address, bytes.len() as u32);
         }
     }
-    let outcome = simulate(arguments, &plan, &mut machine, &mut watch, out)?;
+    let outcome = match debug::session(arguments, &mut machine)? {
+        debug::Session::None => simulate(arguments, &plan, &mut machine, &mut watch, out)?,
+        debug::Session::Ended(outcome) => outcome,
+        debug::Session::Killed => return Ok(ExitCode::from(6)),
+    };
+    if let Some(path) = &arguments.snapshot {
+        machine.write_snapshot(path)?;
+    }
     for (view, path) in &plan.files {
         let bytes = machine.read_bytes(view.place.space, view.place.address, view.bytes)?;
         write_whole(path, |file| file.write_all(&bytes))?;
     }
     files::write(program, &plan, &watch, &image)?;
-    let run = report::Run { arguments, plan: &plan, image: &image, machine: &machine, outcome, watch: &watch };
+    let run = report::Run {
+        arguments,
+        plan: &plan,
+        image: &image,
+        machine: &machine,
+        before: &before,
+        outcome,
+        watch: &watch,
+    };
     if arguments.json {
         writeln!(out, "{:#}", run.json()?)?;
     } else {

@@ -15,12 +15,31 @@ use crate::failure::Failure;
 use crate::plan::Plan;
 use crate::simulate::Watch;
 
+/// What a machine had counted before the run.
+pub(crate) struct Before {
+    stalls: StallTable,
+    waits: [u64; 2],
+}
+
+impl Before {
+    pub(crate) fn of(machine: &Machine) -> Self {
+        Self { stalls: *machine.stalls(), waits: waits(machine) }
+    }
+}
+
+/// Cycles spent polling each channel.
+fn waits(machine: &Machine) -> [u64; 2] {
+    Direction::ALL.map(|direction| machine.state().dma.channel(direction).waited())
+}
+
 /// A run that has ended.
 pub(crate) struct Run<'a> {
     pub(crate) arguments: &'a Arguments,
     pub(crate) plan: &'a Plan,
     pub(crate) image: &'a Image,
     pub(crate) machine: &'a Machine,
+    /// The machine as the run found it: not always just reset.
+    pub(crate) before: &'a Before,
     pub(crate) outcome: Outcome,
     pub(crate) watch: &'a Watch,
 }
@@ -28,9 +47,10 @@ pub(crate) struct Run<'a> {
 impl Run<'_> {
     /// Lines for people.
     pub(crate) fn text(&self, out: &mut impl Write) -> Result<(), Failure> {
-        let Self { arguments, plan, image, machine, outcome, watch } = self;
+        let Self { arguments, plan, image, machine, before: _, outcome, watch } = self;
+        let profile = machine.timing().profile().name;
         writeln!(out, "{}", outcome.stop)?;
-        writeln!(out, "{} instructions, {} cycles ({})", outcome.instructions, outcome.cycles, arguments.profile.name)?;
+        writeln!(out, "{} instructions, {} cycles ({profile})", outcome.instructions, outcome.cycles)?;
         if let Some(statistics) = &watch.statistics {
             self.write_cycles(statistics, out)?;
             write_statistics(statistics, out)?;
@@ -68,7 +88,7 @@ impl Run<'_> {
     /// Where the cycles went, which must add up.
     fn write_cycles(&self, statistics: &Statistics, out: &mut impl Write) -> Result<(), Failure> {
         let Outcome { instructions, cycles, .. } = self.outcome;
-        let (traps, table) = (self.traps(statistics), self.machine.stalls());
+        let (traps, table) = (self.traps(statistics), self.stalls());
         let stalls = table.total();
         if cycles != instructions + traps + stalls {
             return Err(Failure::Unbalanced { cycles, instructions, traps, stalls });
@@ -88,14 +108,20 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Cycles spent polling each channel.
+    /// Cycles lost in the run, by cause.
+    fn stalls(&self) -> StallTable {
+        self.machine.stalls().since(&self.before.stalls)
+    }
+
+    /// Cycles of the run spent polling each channel.
     fn waits(&self) -> [u64; 2] {
-        Direction::ALL.map(|direction| self.machine.state().dma.channel(direction).waited())
+        let [into, out_of] = waits(self.machine);
+        [into - self.before.waits[0], out_of - self.before.waits[1]]
     }
 
     /// An object for machines.
     pub(crate) fn json(&self) -> Result<Value, Failure> {
-        let Self { arguments, plan, image, machine, outcome, watch } = self;
+        let Self { arguments, plan, image, machine, before: _, outcome, watch } = self;
         let profile = machine.timing().profile();
         let [into, out_of] = self.waits();
         let mut report = json!({
@@ -105,7 +131,7 @@ impl Run<'_> {
             "cpi": self.cpi(),
             "profile": profile.name,
             "dram": { "latency": profile.dram.latency, "bytes_per_cycle": profile.dram.bytes_per_cycle },
-            "stalls": stalls_json(machine.stalls()),
+            "stalls": stalls_json(&self.stalls()),
             "dma_waits": { "into_vector": into, "out_of_vector": out_of },
         });
         if let Some(statistics) = &watch.statistics {
