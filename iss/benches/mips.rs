@@ -9,6 +9,9 @@ use std::time::Duration;
 use fenn_iss::Host;
 use fenn_iss::speed::measure_with;
 
+/// For each loop.
+const TIME: Duration = Duration::from_millis(700);
+
 #[expect(clippy::print_stdout, reason = "a benchmark's product is what it prints")]
 fn main() -> Result<(), fenn_iss::Error> {
     let mut json = Vec::new();
