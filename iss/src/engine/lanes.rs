@@ -53,8 +53,12 @@ impl Place {
         match self {
             Self::Row(row) => l.load(&memory[*row]),
             Self::Rows { rows, absent } => {
-                let read = if memory.len() <= SMALL { gather(memory, rows) } else { gather_large(memory, rows) };
-                let read = l.load(&read);
+                // Each way loads its own, so that the usual one is never in the host's memory.
+                let read = if memory.len() <= SMALL {
+                    l.load(&gather(memory, rows))
+                } else {
+                    l.load(&gather_large(memory, rows))
+                };
                 if *absent == 0 { read } else { l.select(*absent, old(), read) }
             }
         }
