@@ -20,7 +20,10 @@ use support::{STEPS, UNITS, counts, image, samples};
 
 /// A simulator whose cycles can be counted by hand: one for every instruction.
 fn simulator(config: MachineConfig) -> Result<Simulator, DeviceError> {
-    Simulator::with_options(config, fenn_iss::Options { strict: false, profile: FUNCTIONAL })
+    Simulator::with_options(
+        config,
+        fenn_iss::Options { strict: false, profile: FUNCTIONAL, ..fenn_iss::Options::default() },
+    )
 }
 
 fn open(image: &Image) -> Session<Simulator> {

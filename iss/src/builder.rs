@@ -4,6 +4,7 @@ use fenn_isa::image::Image;
 use fenn_isa::memory::MachineConfig;
 use fenn_isa::timing::Profile;
 
+use crate::engine::Engine;
 use crate::error::Error;
 use crate::machine::{Machine, Options};
 
@@ -47,6 +48,12 @@ impl<'a> MachineBuilder<'a> {
     /// Whether to trap where the board carries on; see [`Options::strict`].
     pub fn strict(mut self, strict: bool) -> Self {
         self.options.strict = strict;
+        self
+    }
+
+    /// By what it runs when nobody watches.
+    pub fn engine(mut self, engine: Engine) -> Self {
+        self.options.engine = engine;
         self
     }
 

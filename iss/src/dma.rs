@@ -159,6 +159,11 @@ impl Dma {
         clock >= self.next_event
     }
 
+    /// The first clock at which [`Self::advance`] has something to do.
+    pub(crate) fn next_event(&self) -> u64 {
+        self.next_event
+    }
+
     /// Whether a row enters or leaves vector memory in this cycle.
     pub(crate) fn moves_row_at(&self, clock: u64) -> bool {
         self.channels.iter().filter_map(|channel| channel.running.as_ref()).any(|running| {

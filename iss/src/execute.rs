@@ -7,7 +7,7 @@
 //! The arms lean on a few methods in [`scalar`] and [`vector`]; lane arithmetic is [`fenn_isa::lane`]'s. Not here: time,
 //! and what happens after a trap.
 
-mod scalar;
+pub(crate) mod scalar;
 mod vector;
 
 use fenn_isa::Inst;
@@ -15,7 +15,7 @@ use fenn_isa::csr::Register;
 use fenn_isa::lane::{self, Rounding};
 use fenn_isa::timing::DramTiming;
 
-use crate::csr::{INHIBIT_CYCLES, MIE, MPIE, Write};
+use crate::csr::{INHIBIT_CYCLES, INHIBIT_INSTRUCTIONS, MIE, MPIE, Write};
 use crate::memory::Memory;
 use crate::observe::Observer;
 use crate::state::State;
@@ -64,6 +64,8 @@ pub(crate) struct Core {
     pub(crate) ready_flag: u32,
     /// Bits as in `mcountinhibit`: the counters that the instruction being executed has written.
     pub(crate) counters_written: u32,
+    /// The divisor of the last division that the fast engine executed.
+    pub(crate) divisor: u32,
     /// What transfers between DRAM and vector memory take.
     pub(crate) dram: DramTiming,
 }
@@ -210,6 +212,24 @@ impl Core {
         if self.state.csrs.mcountinhibit & INHIBIT_CYCLES == 0 {
             self.state.csrs.mcycle = self.state.csrs.mcycle.wrapping_add(cycles);
         }
+    }
+
+    /// Counts one instruction and its cycle; `inhibited` is `mcountinhibit` before it.
+    #[inline(always)]
+    pub(crate) fn count(&mut self, inhibited: u32) {
+        let state = &mut self.state;
+        state.cycles += 1;
+        state.retired += 1;
+        let stopped = inhibited | self.counters_written;
+        if stopped != INHIBIT_CYCLES | INHIBIT_INSTRUCTIONS {
+            if stopped & INHIBIT_CYCLES == 0 {
+                state.csrs.mcycle = state.csrs.mcycle.wrapping_add(1);
+            }
+            if stopped & INHIBIT_INSTRUCTIONS == 0 {
+                state.csrs.minstret = state.csrs.minstret.wrapping_add(1);
+            }
+        }
+        self.counters_written = 0;
     }
 
     fn return_from_trap(&mut self) {

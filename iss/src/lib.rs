@@ -31,11 +31,12 @@
 //!
 //! Not here: text (the assembler's), networks (the compiler's), and data sets (the host's).
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod builder;
 mod csr;
 pub mod dma;
+mod engine;
 mod error;
 mod execute;
 #[cfg(feature = "gdb")]
@@ -44,12 +45,14 @@ mod machine;
 pub mod memory;
 pub mod observe;
 pub mod snapshot;
+pub mod speed;
 pub mod state;
 pub mod timing;
 pub mod trap;
 pub mod view;
 
 pub use builder::MachineBuilder;
+pub use engine::{Engine, Host};
 pub use error::Error;
 pub use machine::{Limits, Machine, Options, Outcome};
 pub use observe::{Observer, Statistics, Trace};

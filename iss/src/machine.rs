@@ -21,7 +21,8 @@ use fenn_isa::timing::{FENN, Profile};
 use fenn_isa::usage::Usage;
 
 use crate::builder::MachineBuilder;
-use crate::csr::{INHIBIT_CYCLES, INHIBIT_INSTRUCTIONS, MIE, MPIE};
+use crate::csr::{MIE, MPIE};
+use crate::engine::{self, Blocks, Engine, Host};
 use crate::error::Error;
 use crate::execute::{Core, Exit, Halt, NO_HANDLER, NO_READY_FLAG};
 use crate::memory::Memory;
@@ -38,12 +39,14 @@ pub struct Options {
     pub strict: bool,
     /// How long things take.
     pub profile: Profile,
+    /// By what it runs when nobody watches.
+    pub engine: Engine,
 }
 
 impl Default for Options {
     /// This project's core, carrying on where the board does.
     fn default() -> Self {
-        Self { strict: false, profile: FENN }
+        Self { strict: false, profile: FENN, engine: Engine::Fast }
     }
 }
 
@@ -96,6 +99,9 @@ struct Executed {
 pub struct Machine {
     pub(crate) core: Core,
     pub(crate) timing: Pipeline,
+    /// What the fast engine knows of the program.
+    pub(crate) blocks: Blocks,
+    engine: Engine,
     pub(crate) entry: u32,
 }
 
@@ -111,9 +117,11 @@ impl Machine {
             strict: options.strict,
             ready_flag: NO_READY_FLAG,
             counters_written: 0,
+            divisor: 0,
             dram: options.profile.dram,
         };
-        Ok(Self { core, timing: Pipeline::new(options.profile), entry: 0 })
+        let (timing, blocks) = (Pipeline::new(options.profile), Blocks::new(&options.profile));
+        Ok(Self { core, timing, blocks, engine: options.engine, entry: 0 })
     }
 
     /// A machine by its parts; see [`MachineBuilder`].
@@ -138,6 +146,7 @@ impl Machine {
     /// memory. The machine has not changed then.
     pub fn load(&mut self, image: &Image) -> Result<(), Error> {
         self.core.memory.load(image)?;
+        self.blocks.clear(self.timing.profile());
         self.entry = image.entry;
         self.core.ready_flag = image.ready_flag.unwrap_or(NO_READY_FLAG);
         self.reset();
@@ -175,7 +184,7 @@ impl Machine {
 
     /// What kind of machine it is.
     pub fn options(&self) -> Options {
-        Options { strict: self.core.strict, profile: *self.timing.profile() }
+        Options { strict: self.core.strict, profile: *self.timing.profile(), engine: self.engine }
     }
 
     /// What the machine's time is reckoned by.
@@ -220,7 +229,11 @@ impl Machine {
     /// # Errors
     /// [`Error::Outside`] when they do not all lie in it; nothing has changed then.
     pub fn write(&mut self, space: Space, address: u32, bytes: &[u8]) -> Result<(), Error> {
-        self.core.memory.write(space, address, bytes)
+        self.core.memory.write(space, address, bytes)?;
+        if space == Space::Instruction {
+            self.blocks.clear(self.timing.profile());
+        }
+        Ok(())
     }
 
     /// Runs until the program stops or a limit is reached.
@@ -235,6 +248,10 @@ impl Machine {
     }
 
     fn run_to_stop<O: Observer>(&mut self, steps: u64, observer: &mut O) -> Stop {
+        // What traps only when strict, the fast engine's operations carry out.
+        if self.engine == Engine::Fast && !self.core.strict && observer.is_passive() {
+            return engine::run(self, steps);
+        }
         for _ in 0..steps {
             if let Err(stop) = self.step(observer) {
                 return stop;
@@ -265,6 +282,12 @@ impl Machine {
             }
             (left, first) = (left - 1, false);
         }
+    }
+
+    /// Makes the fast engine compute with these instructions of the host, if the host has them, which is the answer. It
+    /// begins with the best.
+    pub fn set_host(&mut self, host: Host) -> bool {
+        self.blocks.set_host(host, self.timing.profile())
     }
 
     /// Executes one instruction, or enters the trap handler.
@@ -305,19 +328,7 @@ impl Machine {
         let Executed { pc, inst, usage, issue: Issue { at, before, port }, inhibited, detail } = executed;
         let next = self.core.state.pc;
         let after = self.timing.retire(at, &usage, pc, next, detail);
-        let state = &mut self.core.state;
-        state.cycles += 1;
-        state.retired += 1;
-        let stopped = inhibited | self.core.counters_written;
-        if stopped != INHIBIT_CYCLES | INHIBIT_INSTRUCTIONS {
-            if stopped & INHIBIT_CYCLES == 0 {
-                state.csrs.mcycle = state.csrs.mcycle.wrapping_add(1);
-            }
-            if stopped & INHIBIT_INSTRUCTIONS == 0 {
-                state.csrs.minstret = state.csrs.minstret.wrapping_add(1);
-            }
-        }
-        self.core.counters_written = 0;
+        self.core.count(inhibited);
         self.core.pass(after.map_or(0, |stall| u64::from(stall.cycles)));
         let stalls = Stalls { before, port, after };
         observer.retire(&Retired { pc, inst, next, detail, cycle: at, stalls }, &self.core.state);

@@ -308,6 +308,30 @@ impl Memory {
         Ok(())
     }
 
+    /// Scalar memory.
+    #[inline(always)]
+    pub(crate) fn scalar_bytes(&self) -> &[u8] {
+        &self.scalar
+    }
+
+    /// Scalar memory, to be written.
+    #[inline(always)]
+    pub(crate) fn scalar_bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.scalar
+    }
+
+    /// The rows of vector memory.
+    #[inline(always)]
+    pub(crate) fn vector_rows(&self) -> &[Vector] {
+        &self.vector
+    }
+
+    /// The rows of vector memory, to be written.
+    #[inline(always)]
+    pub(crate) fn vector_rows_mut(&mut self) -> &mut [Vector] {
+        &mut self.vector
+    }
+
     /// The rows of lane-local memory, a power of two of them: byte address `a` is in row `(a >> 1) % rows`.
     #[inline(always)]
     pub(crate) fn lane_rows(&self) -> &[Vector] {

@@ -63,6 +63,11 @@ pub use trace::Trace;
 
 /// What a machine tells while it runs.
 pub trait Observer {
+    /// Whether it sees nothing during a whole run, so that the machine may run by an engine that tells it nothing.
+    fn is_passive(&self) -> bool {
+        false
+    }
+
     /// An instruction has been executed; `state` is what it left.
     fn retire(&mut self, retired: &Retired, state: &State);
 
@@ -79,6 +84,11 @@ pub trait Observer {
 /// Sees nothing.
 impl Observer for () {
     #[inline(always)]
+    fn is_passive(&self) -> bool {
+        true
+    }
+
+    #[inline(always)]
     fn retire(&mut self, _retired: &Retired, _state: &State) {}
     #[inline(always)]
     fn access(&mut self, _access: &Access) {}
@@ -90,6 +100,10 @@ impl Observer for () {
 
 /// Tells the one it refers to.
 impl<T: Observer> Observer for &mut T {
+    fn is_passive(&self) -> bool {
+        (**self).is_passive()
+    }
+
     #[inline(always)]
     fn retire(&mut self, retired: &Retired, state: &State) {
         (**self).retire(retired, state);
@@ -108,6 +122,10 @@ impl<T: Observer> Observer for &mut T {
 
 /// Tells both.
 impl<A: Observer, B: Observer> Observer for (A, B) {
+    fn is_passive(&self) -> bool {
+        self.0.is_passive() && self.1.is_passive()
+    }
+
     #[inline(always)]
     fn retire(&mut self, retired: &Retired, state: &State) {
         self.0.retire(retired, state);
@@ -130,6 +148,10 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
 
 /// Tells the one that may be there.
 impl<T: Observer> Observer for Option<T> {
+    fn is_passive(&self) -> bool {
+        self.as_ref().is_none_or(T::is_passive)
+    }
+
     #[inline(always)]
     fn retire(&mut self, retired: &Retired, state: &State) {
         if let Some(observer) = self {

@@ -452,7 +452,7 @@ impl Parts {
             lane_local_bytes: 2,
             dram_bytes: 64,
         };
-        let options = Options { strict: false, profile: FENN };
+        let options = Options { strict: false, profile: FENN, ..Options::default() };
         let machine = Machine::new(config, options).expect("every size is the least that is allowed");
         Self { machine, config, options, entry: 0, ready_flag: NO_READY_FLAG }
     }

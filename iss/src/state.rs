@@ -4,7 +4,8 @@
 //! comparison that lockstep tests need. Reset puts everything to zero except the CSRs, which get the values of their
 //! rows in [`fenn_isa::csr::CSRS`]; real registers and generators start undefined.
 //!
-//! Invariant: `x0` is 0, because [`State::set_x`] is the only way to write a scalar register.
+//! Invariant: `x0` is 0. [`State::set_x`] is the only way to write a scalar register from outside this crate, and inside it
+//! for all but the fast engine, whose operations never have `x0` for a destination.
 //!
 //! Not here: memories (see [`crate::memory`]) and what changes a state (see `execute`).
 
@@ -114,7 +115,7 @@ impl Default for Csrs {
 pub struct State {
     /// Address of the next instruction, in instruction memory.
     pub pc: u32,
-    x: [u32; 32],
+    pub(crate) x: [u32; 32],
     /// The vector registers.
     pub v: [Vector; 32],
     /// The lanes' random number generators.

@@ -143,6 +143,19 @@ pub struct Pending {
     pub cause: StallCause,
 }
 
+/// All that a pipeline knows at some moment, with times relative to it, apart from the branch target buffer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub(crate) struct Flight {
+    /// Results that somebody would have to wait for.
+    pending: Vec<Pending>,
+    /// Cycles until a counter can be read.
+    drained: u32,
+    /// Cycles until `mret` can be issued.
+    returnable: u32,
+    /// See [`Pipeline`]; cycles instead of a clock.
+    shadow: (u8, u32),
+}
+
 /// The branch target buffer's entry that holds nothing; no instruction has this address.
 const EMPTY: u32 = u32::MAX;
 const MAX_ENTRIES: usize = 256;
@@ -218,6 +231,40 @@ impl Pipeline {
             let open = *ready > 0 && cycles + if resource.is_scalar() { horizon } else { 0 } > 0;
             open.then(|| Pending { resource, cycles: cycles as i32, cause: self.cause[index] })
         })
+    }
+
+    /// What a program that goes on at `clock` depends on: two pipelines with equal flights and buffers say the same of it.
+    pub(crate) fn flight(&self, clock: u64) -> Flight {
+        let later = |until: u64| until.saturating_sub(clock) as u32;
+        let shadow = later(self.shadow.1);
+        Flight {
+            pending: self.pending(clock).collect(),
+            drained: later(self.drained),
+            returnable: later(self.returnable),
+            shadow: if shadow > 0 { (self.shadow.0, shadow) } else { (0, 0) },
+        }
+    }
+
+    /// Makes this pipeline one whose flight at `clock` is `flight`; the buffer and the lost cycles stay.
+    pub(crate) fn set_flight(&mut self, clock: u64, flight: &Flight) {
+        self.ready = [0; Resource::COUNT];
+        for Pending { resource, cycles, cause } in &flight.pending {
+            self.ready[resource.index()] = clock.wrapping_add_signed(i64::from(*cycles));
+            self.cause[resource.index()] = *cause;
+        }
+        self.drained = clock + u64::from(flight.drained);
+        self.returnable = clock + u64::from(flight.returnable);
+        self.shadow = (flight.shadow.0, clock + u64::from(flight.shadow.1));
+    }
+
+    /// As [`Self::add_stalls`], for one cause.
+    pub(crate) fn add_stall(&mut self, cause: StallCause, cycles: u64) {
+        self.stalls.add(cause, cycles);
+    }
+
+    /// Counts cycles that were lost without this pipeline being asked.
+    pub(crate) fn add_stalls(&mut self, table: &StallTable, times: u64) {
+        self.stalls.add_table(table, times);
     }
 
     #[inline(always)]
@@ -337,7 +384,8 @@ impl Pipeline {
     }
 
     /// Makes the fetch unit know the jump or branch at `pc`.
-    fn learn(&mut self, pc: u32) {
+    #[inline(always)]
+    pub(crate) fn learn(&mut self, pc: u32) {
         let entry = self.entry(pc);
         if let Some(place) = self.buffer.get_mut(entry) {
             *place = pc;

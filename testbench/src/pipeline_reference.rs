@@ -422,7 +422,7 @@ pub fn compare(programs: usize, steps: u64, seed: u64) -> Result<Comparison, fen
     for index in 0..programs {
         let length = 4 + random::below(&mut source, 200) as usize;
         let image = random::program(&mut source, length);
-        let mut machine = Machine::from_image(&image, Options { strict: false, profile: FENN })?;
+        let mut machine = Machine::from_image(&image, Options { strict: false, profile: FENN, ..Options::default() })?;
         let mut recording = Recording::default();
         let _ = machine.run(Limits { instructions: Some(steps), ..Limits::NONE }, &mut recording);
         // A trap at the end has not been followed.

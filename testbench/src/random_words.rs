@@ -129,7 +129,8 @@ pub fn survey(words: u64, seed: u64) -> Survey {
 /// Makes a machine and uses it up.
 fn one_machine(source: &mut Pcg32, survey: &mut Survey, most: u64) {
     let strict = below(source, 2) == 0;
-    let options = Options { strict, profile: *PROFILES[below(source, PROFILES.len() as u32) as usize] };
+    let options =
+        Options { strict, profile: *PROFILES[below(source, PROFILES.len() as u32) as usize], ..Options::default() };
     let config = MachineConfig {
         // A few words are left where nothing was written.
         instruction_bytes: 4 * (WORDS as u32 + below(source, 8)),

@@ -148,7 +148,7 @@ pub fn kernel(turns: usize) -> String {
 
 fn machine(turns: usize, profile: Profile) -> Result<Machine, Failure> {
     let image = assemble_text("kernel.s", &kernel(turns))?;
-    Ok(Machine::from_image(&image, Options { strict: true, profile })?)
+    Ok(Machine::from_image(&image, Options { strict: true, profile, ..Options::default() })?)
 }
 
 fn run(machine: &mut Machine) -> Result<Cost, Failure> {
@@ -349,7 +349,7 @@ pub fn compiled(image: &Image, profile: Profile) -> Result<Cost, Failure> {
     let symbol = image.symbol("update_E").ok_or("the program has no symbol update_E")?;
     let mut observer =
         Between { range: symbol.address..symbol.address + symbol.size, entered: None, cost: Cost::default() };
-    let mut machine = Machine::from_image(image, Options { strict: false, profile })?;
+    let mut machine = Machine::from_image(image, Options { strict: false, profile, ..Options::default() })?;
     let outcome = machine.run(Limits { instructions: Some(10_000_000), ..Limits::NONE }, &mut observer);
     if !outcome.stop.is_end() {
         return Err(format!("the program did not end: {}", outcome.stop).into());

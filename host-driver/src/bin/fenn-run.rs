@@ -173,7 +173,7 @@ fn evaluate_all(args: &Args, image: &Image, dataset: &Dataset) -> Result<Evaluat
         limit: Limit { instructions: args.max_instructions, time: Duration::from_secs(args.timeout) },
         capture: args.report.is_some().then_some(args.sample),
     };
-    let machine = fenn_iss::Options { strict: args.strict, profile: *args.profile };
+    let machine = fenn_iss::Options { strict: args.strict, profile: *args.profile, ..fenn_iss::Options::default() };
     let bar = progress_bar(dataset.len());
     let open = || Simulator::with_options(image.config, machine);
     let evaluation = evaluate(image, dataset, open, options, |done| bar.set_position(bar.position().max(done as u64)));

@@ -131,41 +131,41 @@ pub(super) fn unless(field: u8, write: Write) -> Write {
 }
 
 /// Upper word of the signed product.
-pub(super) fn mulh(a: u32, b: u32) -> u32 {
+pub(crate) fn mulh(a: u32, b: u32) -> u32 {
     ((i64::from(a as i32) * i64::from(b as i32)) >> 32) as u32
 }
 
 /// Upper word of the product of signed `a` and unsigned `b`.
-pub(super) fn mulhsu(a: u32, b: u32) -> u32 {
+pub(crate) fn mulhsu(a: u32, b: u32) -> u32 {
     ((i64::from(a as i32) * i64::from(b)) >> 32) as u32
 }
 
 /// Upper word of the unsigned product.
-pub(super) fn mulhu(a: u32, b: u32) -> u32 {
+pub(crate) fn mulhu(a: u32, b: u32) -> u32 {
     ((u64::from(a) * u64::from(b)) >> 32) as u32
 }
 
 /// Signed quotient towards zero; −1 for `b = 0`, `a` for −2^31 / −1.
-pub(super) fn div(a: u32, b: u32) -> u32 {
+pub(crate) fn div(a: u32, b: u32) -> u32 {
     if b == 0 { u32::MAX } else { (a as i32).wrapping_div(b as i32) as u32 }
 }
 
 /// Unsigned quotient; 2^32 − 1 for `b = 0`.
-pub(super) fn divu(a: u32, b: u32) -> u32 {
+pub(crate) fn divu(a: u32, b: u32) -> u32 {
     a.checked_div(b).unwrap_or(u32::MAX)
 }
 
 /// Signed remainder with the sign of `a`; `a` for `b = 0`, 0 for −2^31 % −1.
-pub(super) fn rem(a: u32, b: u32) -> u32 {
+pub(crate) fn rem(a: u32, b: u32) -> u32 {
     if b == 0 { a } else { (a as i32).wrapping_rem(b as i32) as u32 }
 }
 
 /// Unsigned remainder; `a` for `b = 0`.
-pub(super) fn remu(a: u32, b: u32) -> u32 {
+pub(crate) fn remu(a: u32, b: u32) -> u32 {
     a.checked_rem(b).unwrap_or(a)
 }
 
 /// 0xff in every byte of `a` that is not zero.
-pub(super) fn or_combine(a: u32) -> u32 {
+pub(crate) fn or_combine(a: u32) -> u32 {
     u32::from_le_bytes(a.to_le_bytes().map(|byte| if byte == 0 { 0 } else { 0xff }))
 }

@@ -2,11 +2,13 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test uses its own part")]
 
+pub mod program;
+
 use fenn_isa::image::{Image, Segment};
 use fenn_isa::memory::{MachineConfig, Space};
 use fenn_isa::operand::{VReg, XReg};
 use fenn_isa::text;
-use fenn_iss::{Limits, Machine, Options, Outcome};
+use fenn_iss::{Engine, Limits, Machine, Options, Outcome};
 
 /// A small machine: quick to make and to compare.
 pub fn small() -> MachineConfig {
@@ -50,10 +52,10 @@ pub fn run(lines: &[&str]) -> (Machine, Outcome) {
     (machine, outcome)
 }
 
-pub const STRICT: Options = Options { strict: true, profile: fenn_isa::timing::FUNCTIONAL };
+pub const STRICT: Options = Options { strict: true, profile: fenn_isa::timing::FUNCTIONAL, engine: Engine::Fast };
 
 /// One cycle for every instruction; carries on where the board does.
-pub const PLAIN: Options = Options { strict: false, profile: fenn_isa::timing::FUNCTIONAL };
+pub const PLAIN: Options = Options { strict: false, profile: fenn_isa::timing::FUNCTIONAL, engine: Engine::Fast };
 
 /// Reads 32-bit words of scalar memory.
 pub fn scalar_words(machine: &Machine, address: u32, count: usize) -> Vec<u32> {
