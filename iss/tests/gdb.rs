@@ -122,7 +122,8 @@ fn prepared(options: Options) -> Machine {
 #[test]
 fn a_debugged_run_is_the_same_run_in_the_same_cycles() {
     for profile in fenn_isa::timing::PROFILES {
-        let options = Options { strict: false, profile: *profile };
+        // A debugged machine is stepped; the engines leave different traces of results that nobody waits for any more.
+        let options = Options { strict: false, profile: *profile, engine: fenn_iss::Engine::Reference };
         let mut plain = prepared(options);
         let outcome = plain.run(Limits::default(), &mut ());
         let mut debugged = prepared(options);
