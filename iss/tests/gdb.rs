@@ -122,7 +122,7 @@ fn prepared(options: Options) -> Machine {
 #[test]
 fn a_debugged_run_is_the_same_run_in_the_same_cycles() {
     for profile in fenn_isa::timing::PROFILES {
-        let options = Options { strict: false, profile: *profile };
+        let options = Options { strict: false, profile: *profile, ..Options::default() };
         let mut plain = prepared(options);
         let outcome = plain.run(Limits::default(), &mut ());
         let mut debugged = prepared(options);

@@ -40,7 +40,7 @@ fn random_machine(seed: u64) -> Machine {
     profile.shared_vector_port = below(&mut source, 2) == 1;
     profile.dram = DramTiming { latency: below(&mut source, 40), bytes_per_cycle: 1 << below(&mut source, 8) };
     let strict = below(&mut source, 4) == 0;
-    let mut machine = Machine::new(small(), Options { strict, profile }).unwrap();
+    let mut machine = Machine::new(small(), Options { strict, profile, ..Options::default() }).unwrap();
     let handler = ["csrrs t0, mepc, zero", "addi t0, t0, 4", "andi t0, t0, 1020", "csrrw zero, mepc, t0", "mret"];
     let mut code = words(&["addi t0, zero, 980", "csrrw zero, mtvec, t0"]);
     while code.len() < 980 {
@@ -156,7 +156,8 @@ fn only_what_is_not_zero_is_stored() {
 
 #[test]
 fn the_format_is_what_its_documentation_says() {
-    let mut machine = machine(&["addi a0, zero, 7", "ecall"], Options { strict: true, profile: FENN });
+    let mut machine =
+        machine(&["addi a0, zero, 7", "ecall"], Options { strict: true, profile: FENN, ..Options::default() });
     machine.write(Space::Scalar, 5, &[0xab]).unwrap();
     machine.run(Limits::default(), &mut ());
     let file = machine.snapshot().unwrap();
@@ -261,7 +262,7 @@ fn a_state_that_could_not_be_read_again_is_not_written() {
     let error = machine.snapshot().unwrap_err();
     assert!(error.to_string().contains("the core's state"), "{error}");
     let profile = Profile { name: "mine", ..FENN };
-    let machine = Machine::new(small(), Options { strict: false, profile }).unwrap();
+    let machine = Machine::new(small(), Options { strict: false, profile, ..Options::default() }).unwrap();
     assert!(matches!(machine.snapshot(), Err(SnapshotError::State { .. })));
 }
 
