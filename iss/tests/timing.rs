@@ -41,7 +41,7 @@ impl Recorder {
 }
 
 fn machine(profile: Profile, lines: &[&str]) -> Machine {
-    support::machine(lines, Options { strict: false, profile })
+    support::machine(lines, Options { strict: false, profile, ..Options::default() })
 }
 
 /// Runs to the end of the program or for 200 steps; checks that no cycle is unaccounted for.
