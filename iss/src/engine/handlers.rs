@@ -789,10 +789,6 @@ macro_rules! compiled {
         #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
         $($function)*
     };
-    (avx512 $($function:tt)*) => {
-        #[target_feature(enable = "avx512f,avx512bw,avx2,bmi1,bmi2,lzcnt,popcnt")]
-        $($function)*
-    };
 }
 
 /// The proof that the host is of that kind, inside such a function.
@@ -803,10 +799,6 @@ macro_rules! lanes {
     (avx2) => {
         // SAFETY: the caller of this function says that the host has the instructions.
         unsafe { super::super::simd::Avx2::new() }
-    };
-    (avx512) => {
-        // SAFETY: the caller of this function says that the host has the instructions.
-        unsafe { super::super::simd::Avx512::new() }
     };
 }
 
@@ -842,8 +834,6 @@ macro_rules! handlers {
         handlers!(@for portable [$($name)*] [$($chain = [$($part)*])*] [$($tail = [$($before)*] $last)*] [$($end)*]);
         #[cfg(target_arch = "x86_64")]
         handlers!(@for avx2 [$($name)*] [$($chain = [$($part)*])*] [$($tail = [$($before)*] $last)*] [$($end)*]);
-        #[cfg(target_arch = "x86_64")]
-        handlers!(@for avx512 [$($name)*] [$($chain = [$($part)*])*] [$($tail = [$($before)*] $last)*] [$($end)*]);
     };
     (@for $way:ident [$($name:ident)*] [$($chain:ident = [$($part:ident)*])*]
         [$($tail:ident = [$($before:ident)*] $last:ident)*] [$($end:ident)*]) => {
@@ -1056,26 +1046,26 @@ handlers! {
 }
 
 /// The host's instructions that the fast engine computes with. They all compute the same.
+///
+/// There are none for AVX-512: where it was measured, on a core that has it, the same functions with vectors of 64 bytes were
+/// no faster than with two of 32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Host {
     /// Those that every host has.
     Portable,
     /// AVX2 and what came with it, on x86-64.
     Avx2,
-    /// AVX-512 with its byte and word instructions, on x86-64.
-    Avx512,
 }
 
 impl Host {
     /// All of them, the slowest first.
-    pub const ALL: [Self; 3] = [Self::Portable, Self::Avx2, Self::Avx512];
+    pub const ALL: [Self; 2] = [Self::Portable, Self::Avx2];
 
     /// What reports call it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Portable => "portable",
             Self::Avx2 => "AVX2",
-            Self::Avx512 => "AVX-512",
         }
     }
 
@@ -1098,11 +1088,9 @@ impl Host {
                 && is_x86_feature_detected!("bmi2")
                 && is_x86_feature_detected!("lzcnt")
                 && is_x86_feature_detected!("popcnt");
-            let avx512 = avx2 && is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw");
             match self {
                 Self::Portable => Some(&portable::HANDLERS),
                 Self::Avx2 => avx2.then_some(&avx2::HANDLERS),
-                Self::Avx512 => avx512.then_some(&avx512::HANDLERS),
             }
         }
         #[cfg(not(target_arch = "x86_64"))]

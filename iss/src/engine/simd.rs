@@ -212,7 +212,7 @@ impl Lanes for Portable {
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(super) use x86::{Avx2, Avx512};
+pub(super) use x86::Avx2;
 
 #[cfg(target_arch = "x86_64")]
 #[allow(unused_unsafe, reason = "calls of intrinsics nest")]
@@ -402,129 +402,6 @@ mod x86 {
         fn select(self, mask: u32, set: Self::V, clear: Self::V) -> Self::V {
             let take = [self.spread(mask as u16), self.spread((mask >> 16) as u16)];
             [0, 1].map(|half| host!(_mm256_blendv_epi8(clear[half], set[half], take[half])))
-        }
-    }
-
-    /// AVX-512 with its byte and word instructions.
-    #[derive(Clone, Copy)]
-    pub(in crate::engine) struct Avx512(());
-
-    impl Avx512 {
-        /// # Safety
-        /// The host has AVX-512F and AVX-512BW.
-        #[inline(always)]
-        pub(in crate::engine) const unsafe fn new() -> Self {
-            Self(())
-        }
-    }
-
-    impl Lanes for Avx512 {
-        type V = __m512i;
-
-        #[inline(always)]
-        fn load(self, from: &Vector) -> Self::V {
-            host!(_mm512_load_si512(from.0.as_ptr().cast()))
-        }
-        #[inline(always)]
-        fn store(self, to: &mut Vector, value: Self::V) {
-            host!(_mm512_store_si512(to.0.as_mut_ptr().cast(), value));
-        }
-        #[inline(always)]
-        fn splat(self, value: i16) -> Self::V {
-            host!(_mm512_set1_epi16(value))
-        }
-        #[inline(always)]
-        fn add(self, a: Self::V, b: Self::V) -> Self::V {
-            host!(_mm512_add_epi16(a, b))
-        }
-        #[inline(always)]
-        fn add_saturating(self, a: Self::V, b: Self::V) -> Self::V {
-            host!(_mm512_adds_epi16(a, b))
-        }
-        #[inline(always)]
-        fn sub(self, a: Self::V, b: Self::V) -> Self::V {
-            host!(_mm512_sub_epi16(a, b))
-        }
-        #[inline(always)]
-        fn sub_saturating(self, a: Self::V, b: Self::V) -> Self::V {
-            host!(_mm512_subs_epi16(a, b))
-        }
-        #[inline(always)]
-        fn and(self, a: Self::V, b: Self::V) -> Self::V {
-            host!(_mm512_and_si512(a, b))
-        }
-        #[inline(always)]
-        fn or(self, a: Self::V, b: Self::V) -> Self::V {
-            host!(_mm512_or_si512(a, b))
-        }
-        #[inline(always)]
-        fn xor(self, a: Self::V, b: Self::V) -> Self::V {
-            host!(_mm512_xor_si512(a, b))
-        }
-        #[inline(always)]
-        fn shift_left_each(self, a: Self::V, by: Self::V) -> Self::V {
-            host!(_mm512_sllv_epi16(a, host!(_mm512_and_si512(by, host!(_mm512_set1_epi16(15))))))
-        }
-        #[inline(always)]
-        fn shift_right_each(self, a: Self::V, by: Self::V) -> Self::V {
-            host!(_mm512_srav_epi16(a, host!(_mm512_and_si512(by, host!(_mm512_set1_epi16(15))))))
-        }
-        #[inline(always)]
-        fn shift_left(self, a: Self::V, by: u32) -> Self::V {
-            host!(_mm512_sll_epi16(a, host!(_mm_cvtsi32_si128(by as i32))))
-        }
-        #[inline(always)]
-        fn shift_right(self, a: Self::V, by: u32) -> Self::V {
-            host!(_mm512_sra_epi16(a, host!(_mm_cvtsi32_si128(by as i32))))
-        }
-        #[inline(always)]
-        fn shift_right_zero(self, a: Self::V, by: u32) -> Self::V {
-            host!(_mm512_srl_epi16(a, host!(_mm_cvtsi32_si128(by as i32))))
-        }
-        #[inline(always)]
-        fn multiply_low(self, a: Self::V, b: Self::V) -> Self::V {
-            host!(_mm512_mullo_epi16(a, b))
-        }
-        #[inline(always)]
-        fn multiply_high(self, a: Self::V, b: Self::V) -> Self::V {
-            host!(_mm512_mulhi_epi16(a, b))
-        }
-        #[inline(always)]
-        fn multiply_wide(self, a: Self::V, b: Self::V, shift: u32, addend: Self::V, saturating: bool) -> Self::V {
-            let by = host!(_mm_cvtsi32_si128(shift as i32));
-            let zero = host!(_mm512_setzero_si512());
-            let (low, high) = (self.multiply_low(a, b), self.multiply_high(a, b));
-            let scale = |product: __m512i, addend: __m512i| {
-                let shifted = host!(_mm512_sra_epi32(host!(_mm512_add_epi32(product, addend)), by));
-                if saturating {
-                    shifted
-                } else {
-                    host!(_mm512_srai_epi32::<16>(host!(_mm512_slli_epi32::<16>(shifted))))
-                }
-            };
-            let first = scale(host!(_mm512_unpacklo_epi16(low, high)), host!(_mm512_unpacklo_epi16(addend, zero)));
-            let second = scale(host!(_mm512_unpackhi_epi16(low, high)), host!(_mm512_unpackhi_epi16(addend, zero)));
-            host!(_mm512_packs_epi32(first, second))
-        }
-        #[inline(always)]
-        fn equal(self, a: Self::V, b: Self::V) -> u32 {
-            host!(_mm512_cmpeq_epi16_mask(a, b))
-        }
-        #[inline(always)]
-        fn less(self, a: Self::V, b: Self::V) -> u32 {
-            host!(_mm512_cmplt_epi16_mask(a, b))
-        }
-        #[inline(always)]
-        fn negative(self, a: Self::V) -> u32 {
-            host!(_mm512_movepi16_mask(a))
-        }
-        #[inline(always)]
-        fn first(self, a: Self::V) -> i16 {
-            host!(_mm_cvtsi128_si32(host!(_mm512_castsi512_si128(a)))) as i16
-        }
-        #[inline(always)]
-        fn select(self, mask: u32, set: Self::V, clear: Self::V) -> Self::V {
-            host!(_mm512_mask_blend_epi16(mask, clear, set))
         }
     }
 }
