@@ -25,6 +25,8 @@ mod monitor;
 pub mod registers;
 mod target;
 
+use std::sync::PoisonError;
+
 use gdbstub::stub::{DisconnectReason, GdbStub};
 
 use crate::machine::Machine;
@@ -63,12 +65,16 @@ pub enum GdbError {
 /// # Errors
 /// Where the connection breaks, and for requests outside the protocol.
 pub fn serve(machine: &mut Machine, link: Link) -> Result<Ended, GdbError> {
+    let outgoing = link.outgoing();
     let mut debugger = Debugger::new(machine);
     let stub = GdbStub::builder(link).packet_buffer_size(PACKET).build();
     let stub = stub.map_err(|error| GdbError::Protocol(error.to_string()))?;
     match stub.run_blocking::<Loop>(&mut debugger) {
         Ok(DisconnectReason::Disconnect) => Ok(Ended::Detached),
-        Ok(DisconnectReason::Kill) => Ok(Ended::Killed),
+        Ok(DisconnectReason::Kill) => {
+            outgoing.lock().unwrap_or_else(PoisonError::into_inner).confirm_kill();
+            Ok(Ended::Killed)
+        }
         Ok(DisconnectReason::TargetExited(_) | DisconnectReason::TargetTerminated(_)) => {
             Ok(debugger.ended().map_or(Ended::Killed, Ended::Exited))
         }

@@ -137,3 +137,19 @@ fn a_debugger_on_standard_input_runs_the_program() {
     let (code, _, error) = sim(path, &["p.elf", "--gdb", "-"], "$s#73+$k#6b");
     assert_eq!((code, error.as_str()), (6, "fenn-sim: killed by the debugger at pc 0x4\n"));
 }
+
+/// GDB closes all its ends when it kills a program that it has started.
+#[test]
+#[cfg(all(feature = "gdb", unix))]
+fn nobody_has_to_listen() {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+
+    let directory = directory();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fenn-sim"));
+    command.current_dir(directory.path()).args(["p.elf", "--gdb", "-"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stderr.take());
+    child.stdin.take().unwrap().write_all(b"$k#6b").unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(6));
+}

@@ -346,6 +346,8 @@ fn an_endless_program_is_interrupted() {
     });
     assert_eq!(ended.unwrap(), Ended::Killed);
     // A debugger that is gone without a word is an error, also while the program runs.
+    let killed = session(&mut machine, |gdb| assert_eq!(gdb.ask("vKill;1"), "OK"));
+    assert_eq!(killed.unwrap(), Ended::Killed);
     let gone = session(&mut machine, |gdb| gdb.send("c"));
     assert!(matches!(gone, Err(GdbError::Link(LinkError::Gone | LinkError::Broken(_)))), "{gone:?}");
 }

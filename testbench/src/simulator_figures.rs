@@ -11,19 +11,20 @@ use crate::figure::{Figure, Gate};
 use crate::part::{Failure, OUT, Part, needed};
 use crate::shared::root;
 use crate::tools::{counted_test, run};
-use crate::{architecture_tests, conformance, pipeline_reference, random_words, vogels_abbott};
+use crate::{architecture_tests, conformance, gdb_session, pipeline_reference, random_words, vogels_abbott};
 
 /// Of everything random here.
 const SEED: u64 = 4;
 
 /// All parts, in the order in which they are shown.
-pub const PARTS: [Part; 6] = [
+pub const PARTS: [Part; 7] = [
     Part::new("conformance", false, against_qemu),
     Part::new("architecture tests", false, architecture),
     Part::new("timing contract", false, timing_contract),
     Part::new("timing by stages", false, stages),
     Part::new("Vogels-Abbott", true, vogels_abbott_neurons),
     Part::new("random words", false, words),
+    Part::new("debugger", false, debugger),
 ];
 
 fn noted(mut figure: Figure, note: impl Into<String>) -> Figure {
@@ -34,6 +35,19 @@ fn noted(mut figure: Figure, note: impl Into<String>) -> Figure {
 /// What failed first, where something did.
 fn first(failures: &[String]) -> String {
     failures.first().cloned().unwrap_or_default()
+}
+
+/// Scripted sessions of Debian's GDB with a kernel; what GDB printed is left beside the other figures' files.
+fn debugger() -> Result<Vec<Figure>, Failure> {
+    let name = "GDB: scripted sessions that say what they must";
+    let gate = Gate::Exactly(3.0);
+    Ok(vec![match gdb_session::run() {
+        Ok(transcript) => {
+            fenn_isa::file::write_whole(&root().join(OUT).join("gdb.txt"), transcript.as_bytes())?;
+            noted(Figure::new(name, 3.0, "", gate), format!("{OUT}/gdb.txt has the first"))
+        }
+        Err(error) => Figure::unmeasured(name, gate, error),
+    }])
 }
 
 /// A million random scalar instructions on QEMU and on the simulator.

@@ -7,6 +7,7 @@ use std::io::{self, BufWriter, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use gdbstub::conn::{Connection, ConnectionExt};
@@ -47,12 +48,25 @@ pub struct Link {
     incoming: Receiver<io::Result<Vec<u8>>>,
     chunk: Vec<u8>,
     at: usize,
-    out: Box<dyn Write + Send>,
+    out: Arc<Mutex<Outgoing>>,
+}
+
+/// The way out, which the session's end may need once more.
+pub(super) struct Outgoing {
+    writer: Box<dyn Write + Send>,
     /// Ends the connection, and with it the reading thread.
     close: Option<Box<dyn FnOnce() + Send>>,
 }
 
-impl Drop for Link {
+impl Outgoing {
+    /// Says that the program has been killed, which the protocol's own machinery leaves out; whoever has closed the
+    /// connection meanwhile need not hear it.
+    pub(super) fn confirm_kill(&mut self) {
+        let _ = self.writer.write_all(b"$OK#9a").and_then(|()| self.writer.flush());
+    }
+}
+
+impl Drop for Outgoing {
     fn drop(&mut self) {
         if let Some(close) = self.close.take() {
             close();
@@ -85,12 +99,23 @@ impl Link {
                 }
             }
         });
-        Self { incoming, chunk: Vec::new(), at: 0, out: Box::new(BufWriter::new(write)), close: None }
+        let outgoing = Outgoing { writer: Box::new(BufWriter::new(write)), close: None };
+        Self { incoming, chunk: Vec::new(), at: 0, out: Arc::new(Mutex::new(outgoing)) }
     }
 
-    fn closed_by(mut self, close: impl FnOnce() + Send + 'static) -> Self {
-        self.close = Some(Box::new(close));
+    fn closed_by(self, close: impl FnOnce() + Send + 'static) -> Self {
+        self.lock().close = Some(Box::new(close));
         self
+    }
+
+    /// The way out, to be used when the session has ended.
+    pub(super) fn outgoing(&self) -> Arc<Mutex<Outgoing>> {
+        Arc::clone(&self.out)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Outgoing> {
+        // Nothing that holds it can panic halfway.
+        self.out.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Standard input and output: GDB's `target remote | fenn-sim --gdb - program.elf`.
@@ -147,15 +172,15 @@ impl Connection for Link {
     type Error = LinkError;
 
     fn write(&mut self, byte: u8) -> Result<(), LinkError> {
-        Ok(self.out.write_all(&[byte])?)
+        Ok(self.lock().writer.write_all(&[byte])?)
     }
 
     fn write_all(&mut self, bytes: &[u8]) -> Result<(), LinkError> {
-        Ok(self.out.write_all(bytes)?)
+        Ok(self.lock().writer.write_all(bytes)?)
     }
 
     fn flush(&mut self) -> Result<(), LinkError> {
-        Ok(self.out.flush()?)
+        Ok(self.lock().writer.flush()?)
     }
 }
 

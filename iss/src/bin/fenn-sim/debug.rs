@@ -55,6 +55,11 @@ pub(crate) fn output(arguments: &Arguments) -> Box<dyn Write> {
     Box::new(io::stdout().lock())
 }
 
+/// Says something on standard error, if anybody listens: a debugger that started the simulator may have closed that too.
+pub(crate) fn complain(what: std::fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "fenn-sim: {what}");
+}
+
 /// The program and a machine that is about to run it, from its beginning or from where a snapshot was taken. Without a
 /// program there are no symbols.
 pub(crate) fn load(arguments: &Arguments) -> Result<(Image, Machine), Failure> {
@@ -125,7 +130,7 @@ pub(crate) fn session(arguments: &Arguments, machine: &mut Machine) -> Result<Se
         Ended::Exited(stop) => stop,
         Ended::Detached => machine.run(Limits::default(), &mut ()).stop,
         Ended::Killed => {
-            eprintln!("fenn-sim: killed by the debugger at pc {:#x}", machine.state().pc);
+            complain(format_args!("killed by the debugger at pc {:#x}", machine.state().pc));
             return Ok(Session::Killed);
         }
     };

@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         // Whoever reads the output has had enough.
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("fenn-sim: {failure}");
+            debug::complain(format_args!("{failure}"));
             ExitCode::from(failure.code())
         }
     }
@@ -97,7 +97,7 @@ fn run(arguments: &Arguments, out: &mut impl Write) -> Result<ExitCode, Failure>
     }
     out.flush()?;
     if matches!(outcome.stop, Stop::Trap(_) | Stop::Ebreak { .. }) {
-        eprintln!("fenn-sim: {}", outcome.stop);
+        debug::complain(format_args!("{}", outcome.stop));
     }
     let has_errors = watch.checker.as_ref().is_some_and(|checker| checker.has_errors());
     Ok(ExitCode::from(match outcome.stop {
