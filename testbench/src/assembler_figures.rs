@@ -69,16 +69,29 @@ fn speed() -> Result<Vec<Figure>, Failure> {
     let text = long_source(LINES);
     let mut best = f64::INFINITY;
     for _ in 0..9 {
-        let start = Instant::now();
+        let (start, on_core) = (Instant::now(), on_core());
         let image = assembled(&text)?;
-        best = best.min(start.elapsed().as_secs_f64());
+        let busy = self::on_core().zip(on_core).map(|(end, start)| end.saturating_sub(start));
+        best = best.min(busy.unwrap_or_else(|| start.elapsed()).as_secs_f64());
         drop(image);
     }
     let mut figure = Figure::new("source lines per second, text to image", LINES as f64 / best, "", Gate::AtLeast(1e6));
-    figure.note = format!("in this process, one core, {LINES} lines, {} bytes, best of nine", text.len());
+    figure.note = format!(
+        "in this process, per second on one core (waiting for it not counted); {LINES} lines, {} bytes, best of nine",
+        text.len()
+    );
     let mut whole = Figure::new("source lines per second, fenn-as as a process", whole_process()?, "", Gate::None);
-    whole.note = "start, reading the file, text to image, line table, writing the ELF file; best of five".to_owned();
+    whole.note = "by the clock: start, reading the file, text to image, line table, writing the ELF file; best of five"
+        .to_owned();
     Ok(vec![figure, whole])
+}
+
+/// How long this thread has been on a core, where the system says: on a machine that others use too, the clock measures
+/// them. Linux only; elsewhere the clock has to do.
+fn on_core() -> Option<Duration> {
+    let times = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    let busy = times.split_ascii_whitespace().next()?.parse().ok()?;
+    Some(Duration::from_nanos(busy)).filter(|busy| !busy.is_zero())
 }
 
 /// Lines per second of `fenn-as`, from its start to its end.
