@@ -3,6 +3,7 @@
 //! Contract: as in [`crate::keystone`]. Every random figure's seed is in its note.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use fenn_isa::image::Image;
 use fenn_isa::timing::{CV32E40X, FENN};
@@ -10,20 +11,24 @@ use fenn_isa::timing::{CV32E40X, FENN};
 use crate::figure::{Figure, Gate};
 use crate::part::{Failure, OUT, Part, needed};
 use crate::shared::root;
-use crate::tools::{counted_test, run};
+use crate::tools::{counted_test, json, number, run};
 use crate::{architecture_tests, conformance, gdb_session, pipeline_reference, random_words, vogels_abbott};
 
 /// Of everything random here.
 const SEED: u64 = 4;
 
 /// All parts, in the order in which they are shown.
-pub const PARTS: [Part; 7] = [
+pub const PARTS: [Part; 11] = [
     Part::new("conformance", false, against_qemu),
     Part::new("architecture tests", false, architecture),
     Part::new("timing contract", false, timing_contract),
     Part::new("timing by stages", false, stages),
     Part::new("Vogels-Abbott", true, vogels_abbott_neurons),
     Part::new("random words", false, words),
+    Part::new("engines", true, engines),
+    Part::new("speed", false, speed),
+    Part::new("MNIST", true, mnist),
+    Part::new("start-up", false, start_up),
     Part::new("debugger", false, debugger),
 ];
 
@@ -155,4 +160,81 @@ fn words() -> Result<Vec<Figure>, Failure> {
             first(&survey.faults),
         ),
     ])
+}
+
+/// The tests that compare both engines in every bit, which fail where one does not.
+fn engines() -> Result<Vec<Figure>, Failure> {
+    let random = counted_test("fenn-iss", "engines", "random programs came out the same")?;
+    let shipped = counted_test("fenn-testbench", "engines", "functions of programs/kernels came out the same")?;
+    let name = |what: &str| format!("engines: {what}, equal in every bit and cycle");
+    Ok(vec![
+        Figure::new(name("random programs"), random, "", Gate::AtLeast(10_000.0)),
+        Figure::new(name("functions of programs/kernels, and both networks"), shipped, "", Gate::AtLeast(15.0)),
+    ])
+}
+
+/// Simulated instructions per second of one thread, cycles counted exactly.
+fn speed() -> Result<Vec<Figure>, Failure> {
+    // The gates are ratios: what a host's core can do differs, what the engine gains on it much less.
+    const GATES: [(f64, Gate); 3] =
+        [(500.0, Gate::AtLeast(6.0)), (500.0, Gate::AtLeast(6.0)), (180.0, Gate::AtLeast(3.5))];
+    let rows = fenn_iss::speed::measure(Duration::from_secs(2))?;
+    let mut figures = Vec::new();
+    for (index, row) in rows.iter().enumerate() {
+        let (aim, ratio) = match GATES.get(index) {
+            Some((mips, gate)) => (format!(", {mips} asked of a 3.2 GHz Zen 3 core"), *gate),
+            None => (String::new(), Gate::None),
+        };
+        figures.push(noted(
+            Figure::new(format!("speed: {}", row.name), row.fast, "million instructions per second", Gate::None),
+            format!("on {}{aim}; the reference interpreter makes {:.1}", processor(), row.reference),
+        ));
+        figures.push(Figure::new(format!("speed: {}, against the reference", row.name), row.ratio(), "times", ratio));
+    }
+    Ok(figures)
+}
+
+/// What the host calls its processor, where it says so.
+fn processor() -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
+    name.map_or_else(|| "an unnamed processor".to_owned(), |(_, name)| name.trim().to_owned())
+}
+
+/// 10,000 images one after the other, because state carries over; the whole process, best of three.
+fn mnist() -> Result<Vec<Figure>, Failure> {
+    let (images, labels) = (needed("mnist/t10k-images-idx3-ubyte.gz")?, needed("mnist/t10k-labels-idx1-ubyte.gz")?);
+    let elf = format!("{OUT}/mnist.elf");
+    run("fenn-cc", &["programs/mnist/network.toml", "-o", &elf])?;
+    let (images, labels) = (images.to_string_lossy().into_owned(), labels.to_string_lossy().into_owned());
+    let arguments = [elf.as_str(), "--data", &images, "--labels", &labels, "--jobs", "1"];
+    let mut best = Duration::MAX;
+    let mut samples = 0.0;
+    for _ in 0..3 {
+        let start = Instant::now();
+        samples = number(&json("fenn-run", &arguments)?, "/samples")?;
+        best = best.min(start.elapsed());
+    }
+    Ok(vec![noted(
+        Figure::new("MNIST: 10,000 images on one core", best.as_secs_f64(), "s", Gate::AtMost(1.5)),
+        format!("{samples} images, the whole process, best of three"),
+    )])
+}
+
+/// What a small program takes from the command line.
+fn start_up() -> Result<Vec<Figure>, Failure> {
+    let elf = format!("{OUT}/hello.elf");
+    run("fenn-as", &["programs/kernels/hello.s", "-o", &elf])?;
+    let mut times = Vec::new();
+    for _ in 0..101 {
+        let start = Instant::now();
+        run("fenn-sim", &[&elf])?;
+        times.push(start.elapsed());
+    }
+    times.sort_unstable();
+    let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
+    Ok(vec![noted(
+        Figure::new("fenn-sim: a small program, start to end", milliseconds(times[50]), "ms", Gate::AtMost(5.0)),
+        format!("the median of 101 runs; the best took {:.2}", milliseconds(times[0])),
+    )])
 }

@@ -129,6 +129,7 @@ fn kernels() {
     assert!(functions >= 15 * PROFILES.len(), "{functions}");
     assert!(ended > functions, "{ended} of {functions}");
     assert!(instructions > 1000 * functions as u64, "{instructions}");
+    eprintln!("{} functions of programs/kernels came out the same", functions / PROFILES.len());
 }
 
 /// The networks, compiled as their users compile them, with random spikes, sample after sample.
