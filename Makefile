@@ -43,8 +43,9 @@ gen: ## write the files that are read off the tables and the tools; read the dif
 	$(CARGO) build --quiet --workspace --bins
 	target/debug/book-gen
 
-lint: ## the generated SystemVerilog, by Verilator
+lint: ## the SystemVerilog, by Verilator
 	verilator --lint-only -Wall rtl/lint/waivers.vlt rtl/pkg/fenn_isa_pkg.sv rtl/lint/fenn_isa_pkg_top.sv
+	verilator --lint-only -Wall rtl/lint/waivers.vlt -f rtl/fenn.f --top-module fenn_top
 
 bench: ## simulated instructions and assembled lines per second
 	$(CARGO) bench --quiet -p fenn-iss
