@@ -37,8 +37,8 @@ module fenn_top
   output logic [31:0]           trap_value_o,
   output logic [31:0]           pc_o,
 
-  // Host: words of every memory. A request is taken when host_valid_i and host_ready_o; host_rvalid_o answers each read, in
-  // order. Instruction and scalar memory at any time, vector and lane-local memory while halted only.
+  // Host: words of every memory. A request is kept until it is taken, when host_valid_i and host_ready_o; host_rvalid_o
+  // answers each read a cycle later. Instruction and scalar memory at any time, the others while halted only.
   input  logic                  host_valid_i,
   output logic                  host_ready_o,
   input  logic                  host_write_i,
@@ -106,58 +106,167 @@ module fenn_top
   output logic [16*Lanes-1:0]   ret_rng_s1_o
 );
 
-  // The ports only: the core behind them follows.
-  assign halted_o = '0;
-  assign halt_cause_o = '0;
-  assign trap_cause_o = '0;
-  assign trap_value_o = '0;
-  assign pc_o = '0;
-  assign host_ready_o = '0;
-  assign host_rvalid_o = '0;
-  assign host_rdata_o = '0;
-  assign axi_arvalid_o = '0;
-  assign axi_araddr_o = '0;
-  assign axi_arlen_o = '0;
-  assign axi_arsize_o = '0;
-  assign axi_arburst_o = '0;
-  assign axi_rready_o = '0;
-  assign axi_awvalid_o = '0;
-  assign axi_awaddr_o = '0;
-  assign axi_awlen_o = '0;
-  assign axi_awsize_o = '0;
-  assign axi_awburst_o = '0;
-  assign axi_wvalid_o = '0;
-  assign axi_wdata_o = '0;
-  assign axi_wstrb_o = '0;
-  assign axi_wlast_o = '0;
-  assign axi_bready_o = '0;
-  assign issue_o = '0;
-  assign cycle_o = '0;
-  assign ret_valid_o = '0;
-  assign ret_cycle_o = '0;
-  assign ret_pc_o = '0;
-  assign ret_word_o = '0;
-  assign ret_trap_o = '0;
-  assign ret_cause_o = '0;
-  assign ret_tval_o = '0;
-  assign ret_x_we_o = '0;
-  assign ret_x_rd_o = '0;
-  assign ret_x_value_o = '0;
-  assign ret_v_we_o = '0;
-  assign ret_v_vd_o = '0;
-  assign ret_v_lanes_o = '0;
-  assign ret_v_value_o = '0;
-  assign ret_m_we_o = '0;
-  assign ret_m_space_o = '0;
-  assign ret_m_addr_o = '0;
-  assign ret_m_bytes_o = '0;
-  assign ret_m_lanes_o = '0;
-  assign ret_m_rows_o = '0;
-  assign ret_m_data_o = '0;
-  assign ret_rng_s0_o = '0;
-  assign ret_rng_s1_o = '0;
+  localparam int unsigned RowBytes = 2 * Lanes;
+  localparam int unsigned RowBits  = $clog2(VmemBytes / RowBytes);
+  localparam int unsigned RowShift = $clog2(RowBytes);
+
+  // Instruction and scalar memory.
+  logic        imem_read;
+  logic [31:0] imem_addr;
+  logic [31:0] imem_rdata;
+  logic        imem_host_en;
+  logic [31:0] imem_host_rdata;
+  fenn_imem_ram #(.Words(ImemBytes / 4)) i_imem (
+    .clk_i, .re_a_i(imem_read), .addr_a_i(imem_addr[2 +: $clog2(ImemBytes / 4)]), .rdata_a_o(imem_rdata),
+    .en_b_i(imem_host_en), .we_b_i(host_write_i), .addr_b_i(host_addr_i[2 +: $clog2(ImemBytes / 4)]),
+    .wdata_b_i(host_wdata_i), .rdata_b_o(imem_host_rdata)
+  );
+
+  logic        smem_en;
+  logic [3:0]  smem_we;
+  logic [31:0] smem_addr;
+  logic [31:0] smem_wdata;
+  logic [31:0] smem_rdata;
+  logic        smem_host_en;
+  logic [31:0] smem_host_rdata;
+  fenn_smem_ram #(.Words(SmemBytes / 4)) i_smem (
+    .clk_i, .en_a_i(smem_en), .we_a_i(smem_we), .addr_a_i(smem_addr[2 +: $clog2(SmemBytes / 4)]),
+    .wdata_a_i(smem_wdata), .rdata_a_o(smem_rdata),
+    .en_b_i(smem_host_en), .we_b_i(host_write_i), .addr_b_i(host_addr_i[2 +: $clog2(SmemBytes / 4)]),
+    .wdata_b_i(host_wdata_i), .rdata_b_o(smem_host_rdata)
+  );
+
+  // The host's way through the halted core.
+  logic             host_core;
+  logic             host_w;
+  ctl_t             host_ctl;
+  logic [31:0]      host_addr;
+  logic [Lanes-1:0] host_lanes;
+  logic [4:0]       host_index;
+  logic [31:0]      x_lane;
+  fenn_host #(.Lanes(Lanes)) i_host (
+    .clk_i, .rst_ni, .valid_i(host_valid_i), .ready_o(host_ready_o), .write_i(host_write_i), .space_i(host_space_i),
+    .addr_i(host_addr_i), .rvalid_o(host_rvalid_o), .rdata_o(host_rdata_o),
+    .imem_en_o(imem_host_en), .imem_rdata_i(imem_host_rdata), .smem_en_o(smem_host_en), .smem_rdata_i(smem_host_rdata),
+    .halted_i(halted_o), .core_o(host_core), .core_w_o(host_w), .core_ctl_o(host_ctl), .core_addr_o(host_addr),
+    .core_lanes_o(host_lanes), .core_index_o(host_index), .core_lane_i(x_lane[15:0])
+  );
+
+  // Scalar core and vector unit.
+  logic        vmem_en;
+  logic        vmem_we;
+  logic [31:0] vmem_addr;
+  logic        d_go;
+  ctl_t        d_ctl;
+  logic [31:0] d_word;
+  logic        v_hazard;
+  logic        x_commit;
+  logic [31:0] x_a;
+  logic [31:0] x_b;
+  logic [31:0] x_mask;
+  logic        x_host;
+  halt_e       halt_cause;
+  trace_t      trace;
+  logic [2:0][31:0] mm2s;
+  logic             mm2s_start;
+  logic [7:0]       mm2s_status;
+  logic [2:0][31:0] s2mm;
+  logic             s2mm_start;
+  logic [7:0]       s2mm_status;
+  assign halt_cause_o = halt_cause;
+  fenn_core #(.ImemBytes(ImemBytes), .SmemBytes(SmemBytes), .RowBytes(RowBytes)) i_core (
+    .clk_i, .rst_ni, .entry_i, .run_i, .step_i, .halt_i, .halted_o, .halt_cause_o(halt_cause), .trap_cause_o,
+    .trap_value_o, .pc_o,
+    .host_i(host_core), .host_ctl_i(host_ctl), .host_addr_i(host_addr),
+    .imem_read_o(imem_read), .imem_addr_o(imem_addr), .imem_rdata_i(imem_rdata),
+    .imem_written_i(imem_host_en && host_write_i),
+    .smem_en_o(smem_en), .smem_we_o(smem_we), .smem_addr_o(smem_addr), .smem_wdata_o(smem_wdata),
+    .smem_rdata_i(smem_rdata),
+    .vmem_en_o(vmem_en), .vmem_we_o(vmem_we), .vmem_addr_o(vmem_addr),
+    .d_go_o(d_go), .d_ctl_o(d_ctl), .d_word_o(d_word), .v_hazard_i(v_hazard), .x_commit_o(x_commit), .x_a_o(x_a),
+    .x_b_o(x_b), .x_mask_i(x_mask), .x_lane_i(x_lane), .x_host_i(x_host),
+    .mm2s_o(mm2s), .mm2s_start_o(mm2s_start), .mm2s_status_i(mm2s_status),
+    .s2mm_o(s2mm), .s2mm_start_o(s2mm_start), .s2mm_status_i(s2mm_status),
+    .trace_o(trace)
+  );
+
+  logic [16*Lanes-1:0] vmem_rdata;
+  logic [16*Lanes-1:0] x_vector_b;
+  logic [Lanes-1:0]    x_lanes;
+  logic [16*Lanes-1:0] x_rows;
+  logic [Lanes-1:0]    x_takes;
+  logic                w_we;
+  logic [4:0]          w_vd;
+  logic [Lanes-1:0]    w_lanes;
+  logic [16*Lanes-1:0] w_result;
+  logic [16*Lanes-1:0] s0;
+  logic [16*Lanes-1:0] s1;
+  fenn_vector #(.Lanes(Lanes), .LlmHalfwords(LlmHalfwords)) i_vector (
+    .clk_i, .rst_ni, .d_go_i(d_go), .d_ctl_i(d_ctl), .d_word_i(d_word), .hazard_o(v_hazard),
+    .host_i(host_core), .host_w_i(host_w), .host_data_i(host_wdata_i), .host_lanes_i(host_lanes),
+    .host_index_valid_i(halted_o), .host_index_i(host_index),
+    .x_commit_i(x_commit), .x_a_i(x_a), .x_b_i(x_b[15:0]), .x_mask_o(x_mask), .x_lane_o(x_lane), .x_b_o(x_vector_b),
+    .x_live_o(x_host), .x_lanes_o(x_lanes), .x_rows_o(x_rows), .x_takes_o(x_takes),
+    .vmem_i(vmem_rdata), .w_we_o(w_we), .w_vd_o(w_vd), .w_lanes_o(w_lanes), .w_result_o(w_result),
+    .s0_o(s0), .s1_o(s1)
+  );
+
+  // Vector memory and the DMA engine, which has its second port. Addresses wrap.
+  logic                dma_en;
+  logic                dma_we;
+  logic [RowBits-1:0]  dma_row;
+  logic [16*Lanes-1:0] dma_wdata;
+  logic [16*Lanes-1:0] dma_rdata;
+  fenn_vmem_ram #(.Lanes(Lanes), .Rows(VmemBytes / RowBytes)) i_vmem (
+    .clk_i, .en_a_i(vmem_en), .we_a_i(x_lanes & {Lanes{vmem_we}}), .addr_a_i(vmem_addr[RowShift +: RowBits]),
+    .wdata_a_i(x_vector_b), .rdata_a_o(vmem_rdata),
+    .en_b_i(dma_en), .we_b_i(dma_we), .addr_b_i(dma_row), .wdata_b_i(dma_wdata), .rdata_b_o(dma_rdata)
+  );
+
+  fenn_dma #(
+    .RowBytes(RowBytes), .VmemBytes(VmemBytes), .DramBytes(DramBytes), .AxiWidth(AxiWidth), .AxiBurst(AxiBurst)
+  ) i_dma (
+    .clk_i, .rst_ni,
+    .mm2s_i(mm2s), .mm2s_start_i(mm2s_start), .mm2s_status_o(mm2s_status),
+    .s2mm_i(s2mm), .s2mm_start_i(s2mm_start), .s2mm_status_o(s2mm_status),
+    .vmem_en_o(dma_en), .vmem_we_o(dma_we), .vmem_row_o(dma_row), .vmem_wdata_o(dma_wdata), .vmem_rdata_i(dma_rdata),
+    .axi_arvalid_o, .axi_arready_i, .axi_araddr_o, .axi_arlen_o,
+    .axi_rvalid_i, .axi_rready_o, .axi_rdata_i, .axi_rresp_i,
+    .axi_awvalid_o, .axi_awready_i, .axi_awaddr_o, .axi_awlen_o,
+    .axi_wvalid_o, .axi_wready_i, .axi_wdata_o, .axi_wlast_o,
+    .axi_bvalid_i, .axi_bready_o, .axi_bresp_i
+  );
+  // Full-width beats of incrementing bursts; the beats are counted, so that RLAST says nothing new.
+  assign axi_arsize_o  = 3'($clog2(AxiWidth / 8));
+  assign axi_awsize_o  = 3'($clog2(AxiWidth / 8));
+  assign axi_arburst_o = 2'b01;
+  assign axi_awburst_o = 2'b01;
+  assign axi_wstrb_o   = '1;
+
+  if (Trace) begin : gen_trace
+    fenn_trace #(.Lanes(Lanes)) i_trace (
+      .clk_i, .rst_ni, .trace_i(trace), .x_data_i(x_vector_b), .x_rows_i(x_rows), .x_takes_i(x_takes),
+      .issue_o, .cycle_o, .valid_o(ret_valid_o), .w_cycle_o(ret_cycle_o), .pc_o(ret_pc_o), .word_o(ret_word_o),
+      .trap_o(ret_trap_o), .cause_o(ret_cause_o), .tval_o(ret_tval_o), .x_we_o(ret_x_we_o), .x_rd_o(ret_x_rd_o),
+      .x_value_o(ret_x_value_o), .m_we_o(ret_m_we_o), .m_space_o(ret_m_space_o), .m_addr_o(ret_m_addr_o),
+      .m_bytes_o(ret_m_bytes_o), .m_lanes_o(ret_m_lanes_o), .m_rows_o(ret_m_rows_o), .m_data_o(ret_m_data_o)
+    );
+    assign ret_v_we_o    = w_we;
+    assign ret_v_vd_o    = w_vd;
+    assign ret_v_lanes_o = w_lanes;
+    assign ret_v_value_o = w_result;
+    assign ret_rng_s0_o  = s0;
+    assign ret_rng_s1_o  = s1;
+  end else begin : gen_no_trace
+    assign {issue_o, cycle_o, ret_valid_o, ret_cycle_o, ret_pc_o, ret_word_o, ret_trap_o, ret_cause_o, ret_tval_o} = '0;
+    assign {ret_x_we_o, ret_x_rd_o, ret_x_value_o, ret_v_we_o, ret_v_vd_o, ret_v_lanes_o, ret_v_value_o} = '0;
+    assign {ret_m_we_o, ret_m_space_o, ret_m_addr_o, ret_m_bytes_o, ret_m_lanes_o, ret_m_rows_o, ret_m_data_o} = '0;
+    assign {ret_rng_s0_o, ret_rng_s1_o} = '0;
+    logic unused_trace;
+    assign unused_trace = ^{trace, w_we, w_vd, w_lanes, w_result, s0, s1, x_rows, x_takes};
+  end
 
   logic unused;
-  assign unused = ^{clk_i, rst_ni, entry_i, run_i, step_i, halt_i, host_valid_i, host_write_i, host_space_i, host_addr_i, host_wdata_i, axi_arready_i, axi_rvalid_i, axi_rdata_i, axi_rresp_i, axi_rlast_i, axi_awready_i, axi_wready_i, axi_bvalid_i, axi_bresp_i};
+  assign unused = ^{imem_addr, smem_addr, vmem_addr, x_b, x_lane, axi_rlast_i};
 
 endmodule

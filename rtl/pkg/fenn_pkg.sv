@@ -55,4 +55,156 @@ package fenn_pkg;
     EXC_STORE_FAULT      = 3'd7
   } exception_e;
 
+  // What the scalar arithmetic unit does. Operand b can be inverted first.
+  typedef enum logic [4:0] {
+    ALU_ADD, ALU_SUB, ALU_SLT, ALU_SLTU, ALU_XOR, ALU_OR, ALU_AND, ALU_B,
+    ALU_SLL, ALU_SRL, ALU_SRA, ALU_ROL, ALU_ROR,
+    ALU_CLZ, ALU_CTZ, ALU_MIN, ALU_MINU, ALU_MAX, ALU_MAXU,
+    ALU_SEXTB, ALU_SEXTH, ALU_ZEXTH, ALU_ORCB, ALU_REV8
+  } alu_e;
+
+  // Which bits of the word are operand b, where it is no register.
+  typedef enum logic [2:0] {
+    IMM_I, IMM_U, IMM_FOUR, IMM_V16  // IMM_V16: the 16 bits of vlui
+  } imm_e;
+
+  // What a scalar instruction hands from X to W.
+  typedef enum logic [2:0] {
+    RES_ALU, RES_CPOP, RES_CSR, RES_MASK, RES_LANE, RES_DIV
+  } result_e;
+
+  // Where a scalar result comes from in W.
+  typedef enum logic [1:0] {
+    WS_X,     // what X handed over
+    WS_LOAD,  // scalar memory
+    WS_MUL,   // the multiplier's second stage
+    WS_NEG    // what X handed over, negated: a division
+  } wsrc_e;
+
+  // Which lane result X forms.
+  typedef enum logic [1:0] {
+    VR_ADD, VR_AND, VR_SHIFT, VR_RNG
+  } vresult_e;
+
+  // Where a lane result comes from in W.
+  typedef enum logic [1:0] {
+    VW_X, VW_MUL, VW_VMEM, VW_LLM
+  } vwsrc_e;
+
+  // Which bits of vs1 the lane adder takes.
+  typedef enum logic [1:0] {
+    VM_ONES, VM_ZERO, VM_LOW  // VM_LOW: as many as the shift says
+  } vmask_e;
+
+  // A decoded instruction: what D needs to know of it, and what X and W do.
+  typedef struct packed {
+    logic     legal;
+    // What it reads.
+    logic     rs1;
+    logic     rs2;
+    logic     vs1;
+    logic     vs2;
+    logic     draws;     // the generators advance
+    // What it writes, and whether that is known in W only.
+    logic     x_we;
+    logic     v_we;
+    logic     late;
+    // Scalar unit.
+    alu_e     alu;
+    logic     b_inv;
+    logic     a_pc;
+    logic     b_imm;
+    imm_e     imm;
+    result_e  result;
+    wsrc_e    wsrc;
+    logic     branch;
+    logic     jal;
+    logic     jalr;
+    logic     mret;
+    logic     load;      // from scalar memory
+    logic     store;
+    logic     div;
+    logic     csr;
+    logic     ecall;
+    logic     ebreak;
+    // Vector unit.
+    logic     v_sub;
+    logic     v_sat;
+    logic     v_scalar;  // the adder's second operand is the scalar one
+    logic     v_fill;
+    vmask_e   v_mask;
+    vresult_e v_result;
+    logic     v_left;
+    logic     v_amount;  // the shift amount is vs2's, not the word's
+    logic     v_imm;     // the word has it where immediates are, not above
+    logic     v_alt;     // vs2 is the constant 1
+    logic     v_nearest; // rounding
+    logic     v_sel;
+    vwsrc_e   v_wsrc;
+    logic     v_load;    // from vector memory
+    logic     v_store;
+    logic     l_load;    // from lane-local memory
+    logic     l_store;
+    logic     rng0;      // loads half of the generators' states
+    logic     rng1;
+  } ctl_t;
+
+  // Control of the vector unit in X. Flags of memory accesses and draws are qualified: they are 0 where there is no
+  // instruction.
+  typedef struct packed {
+    logic        sub;
+    logic        sat;
+    logic        scalar;
+    logic [15:0] mask;     // of vs1 at the adder; of the random word where it rounds
+    logic [14:0] nearest;  // what rounding to nearest adds
+    vresult_e    result;
+    logic        left;
+    logic        amount;
+    logic [3:0]  shift;
+    logic        draw;
+    logic        sel;
+    logic        l_load;
+    logic        l_store;
+    logic        saturate; // the product
+  } vx_t;
+
+  // Control of the vector unit in W.
+  typedef struct packed {
+    logic        we;
+    logic [4:0]  vd;
+    vwsrc_e      src;
+    logic [3:0]  shift;
+    logic        saturate;
+    logic        rng0;
+    logic        rng1;
+  } vw_t;
+
+  // What the retirement port is told by the scalar core.
+  typedef struct packed {
+    logic        counting;  // this cycle of D counts
+    logic        stop;      // X halts the core
+    logic        d_go;
+    logic [31:0] d_pc;
+    logic [31:0] d_word;
+    logic        x_commit;  // an instruction leaves X, executed
+    logic        x_trap;    // or not
+    logic [2:0]  x_cause;
+    logic [31:0] x_tval;
+    logic        x_second;  // the second access of two
+    logic [31:0] x_addr;
+    logic        x_store;
+    logic        x_vstore;
+    logic        x_lstore;
+    logic [2:0]  x_bytes;
+    logic [31:0] x_data;
+    logic        w_we;
+    logic [4:0]  w_rd;
+    logic [31:0] w_value;
+  } trace_t;
+
+  // How an operand in D is formed.
+  typedef enum logic [1:0] {
+    OP_RF, OP_X, OP_W, OP_ALT
+  } operand_e;
+
 endpackage
