@@ -14,6 +14,7 @@ rtl/fenn_div.sv
 rtl/fenn_lsu.sv
 rtl/fenn_csr.sv
 rtl/fenn_core.sv
+rtl/mem/fenn_mac.sv
 rtl/fenn_vmul.sv
 rtl/fenn_lane.sv
 rtl/fenn_vector.sv

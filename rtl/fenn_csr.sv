@@ -108,9 +108,18 @@ module fenn_csr
   assign mm2s_start_o = write && addr_i == CSR_MM2S_CONTROL && value[0];
   assign s2mm_start_o = write && addr_i == CSR_S2MM_CONTROL && value[0];
 
+  // What is written is not incremented, so one adder does for both.
+  logic [3:0]  writes_count;   // mcycle, mcycleh, minstret, minstreth
+  logic [63:0] mcycle;
+  logic [63:0] minstret;
+  assign writes_count = {addr_i == CSR_MINSTRETH, addr_i == CSR_MINSTRET, addr_i == CSR_MCYCLEH, addr_i == CSR_MCYCLE}
+                      & {4{write}};
+  assign mcycle   = {writes_count[1] ? value : mcycle_q[63:32], writes_count[0] ? value : mcycle_q[31:0]};
+  assign minstret = {writes_count[3] ? value : minstret_q[63:32], writes_count[2] ? value : minstret_q[31:0]};
+
   always_ff @(posedge clk_i) begin
-    if (count_cycle_i && !inhibit_cycle_q) mcycle_q <= mcycle_q + 64'd1;
-    if (count_inst_i && !inhibit_inst_q) minstret_q <= minstret_q + 64'd1;
+    mcycle_q   <= mcycle + 64'(count_cycle_i && !inhibit_cycle_q && writes_count[1:0] == '0);
+    minstret_q <= minstret + 64'(count_inst_i && !inhibit_inst_q && writes_count[3:2] == '0);
     if (write) begin
       // Constants, read-only registers and the controls hold nothing.
       unique case (addr_i)
@@ -121,10 +130,6 @@ module fenn_csr
         CSR_MEPC:          mepc_q <= value[31:2];
         CSR_MCAUSE:        mcause_q <= value;
         CSR_MTVAL:         mtval_q <= value;
-        CSR_MCYCLE:        mcycle_q <= {mcycle_q[63:32], value};
-        CSR_MCYCLEH:       mcycle_q <= {value, mcycle_q[31:0]};
-        CSR_MINSTRET:      minstret_q <= {minstret_q[63:32], value};
-        CSR_MINSTRETH:     minstret_q <= {value, minstret_q[31:0]};
         CSR_MM2S_SRC_ADDR: mm2s_q[0] <= value;
         CSR_MM2S_DST_ADDR: mm2s_q[1] <= value;
         CSR_MM2S_COUNT:    mm2s_q[2] <= value;

@@ -132,8 +132,8 @@ module fenn_decoder
       INSN_CTZ:    ctl_o = ri(ALU_CTZ);
       INSN_CPOP:   begin ctl_o = ri(ALU_B); ctl_o.result = RES_CPOP; ctl_o.late = 1'b1; end
       INSN_SEXT_B: ctl_o = ri(ALU_SEXTB);
-      INSN_SEXT_H: ctl_o = ri(ALU_SEXTH);
-      INSN_ZEXT_H: ctl_o = ri(ALU_ZEXTH);
+      INSN_SEXT_H: ctl_o = ri(ALU_XEXTH);
+      INSN_ZEXT_H: begin ctl_o = ri(ALU_XEXTH); ctl_o.b_inv = 1'b1; end
       INSN_MIN:    ctl_o = rr(ALU_MIN, 1'b0);
       INSN_MINU:   ctl_o = rr(ALU_MINU, 1'b0);
       INSN_MAX:    ctl_o = rr(ALU_MAX, 1'b0);

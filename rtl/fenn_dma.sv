@@ -180,16 +180,13 @@ module fenn_dma
   );
   assign aw_accept = axi_awvalid_o && axi_awready_i;
 
-  // The memory's output is the next row; the current one is shifted out.
-  logic                  next_q;       // the memory's output is a row that waits
+  // The memory's output is the row that is being sent; the next one is read while its last beat is accepted.
+  logic                  row_q;        // there is one
   logic [CountBits-1:0]  fetch_q;      // beats of rows that have not been read
   logic [CountBits-1:0]  w_left_q;     // beats that have not been accepted
   logic [CountBits-1:0]  w_allowed_q;  // beats whose burst has been accepted, but not they
-  logic [8*RowBytes-1:0] shift_q;
-  logic                  shift_valid_q;
   logic                  w_row_last;
   logic                  w_accept;
-  logic                  move;
   logic                  w_started_q;
   logic [CountBits-1:0]  b_left_q;     // bursts without an answer
   logic                  s2mm_done_q;
@@ -198,13 +195,11 @@ module fenn_dma
   logic                  b_decode_q;
   logic [11:BeatShift]   w_addr_q;     // within 4 KiB
   logic [7:0]            w_beat_q;     // within a burst
-  assign axi_wvalid_o = shift_valid_q && w_allowed_q != '0;
-  assign axi_wdata_o  = shift_q[AxiWidth-1:0];
+  assign axi_wvalid_o = row_q && w_allowed_q != '0;
   assign axi_wlast_o  = w_left_q == CountBits'(1) || w_beat_q == 8'(AxiBurst - 1) || (&w_addr_q);
   assign axi_bready_o = 1'b1;
   assign w_accept     = axi_wvalid_o && axi_wready_i;
-  assign move         = next_q && (!shift_valid_q || (w_accept && w_row_last));
-  assign read_request = fetch_q != '0 && (!next_q || move);
+  assign read_request = fetch_q != '0 && (!row_q || (w_accept && w_row_last));
   assign s2mm_first   = s2mm_first_q;
   assign s2mm_done    = s2mm_done_q;
   assign s2mm_error   = {b_slave_q, b_decode_q};
@@ -212,23 +207,16 @@ module fenn_dma
   logic [CountBits-1:0] awlen;
   assign awlen = CountBits'(axi_awlen_o) + CountBits'(1);
   always_ff @(posedge clk_i) begin
-    if (move) next_q <= 1'b0;
-    if (read_grant) begin
-      next_q  <= 1'b1;
-      fetch_q <= fetch_q - CountBits'(Beats);
-    end
     if (w_accept) begin
-      shift_valid_q <= !w_row_last;
+      row_q         <= !w_row_last;
       w_left_q      <= w_left_q - CountBits'(1);
       w_addr_q      <= w_addr_q + 1'b1;
       w_beat_q      <= axi_wlast_o ? '0 : w_beat_q + 8'd1;
       w_started_q   <= 1'b1;
     end
-    if (move) begin
-      shift_valid_q <= 1'b1;
-      shift_q       <= vmem_rdata_i;
-    end else if (w_accept) begin
-      shift_q <= shift_q >> AxiWidth;
+    if (read_grant) begin
+      row_q   <= 1'b1;
+      fetch_q <= fetch_q - CountBits'(Beats);
     end
     s2mm_first_q <= w_accept && !w_started_q;
     w_allowed_q  <= w_allowed_q + (aw_accept ? awlen : '0) - CountBits'(w_accept);
@@ -248,9 +236,8 @@ module fenn_dma
       b_decode_q  <= 1'b0;
     end
     if (!rst_ni) begin
-      next_q        <= 1'b0;
+      row_q         <= 1'b0;
       fetch_q       <= '0;
-      shift_valid_q <= 1'b0;
       w_allowed_q   <= '0;
       b_left_q      <= '0;
       s2mm_done_q   <= 1'b0;
@@ -258,7 +245,7 @@ module fenn_dma
     end
   end
 
-  // Which beat of a row r_q and shift_q hold.
+  // Which beat of a row r_q holds, and W offers.
   if (Beats > 1) begin : gen_beats
     localparam int unsigned IndexBits = $clog2(Beats);
     logic [IndexBits-1:0]         r_index_q;
@@ -277,10 +264,12 @@ module fenn_dma
     assign r_row        = &r_index_q;
     assign w_row_last   = &w_index_q;
     assign vmem_wdata_o = {r_q, front_q};
+    assign axi_wdata_o  = vmem_rdata_i[AxiWidth*w_index_q +: AxiWidth];
   end else begin : gen_beat
     assign r_row        = 1'b1;
     assign w_row_last   = 1'b1;
     assign vmem_wdata_o = r_q;
+    assign axi_wdata_o  = vmem_rdata_i;
   end
 
   logic unused;

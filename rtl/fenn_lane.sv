@@ -96,16 +96,18 @@ module fenn_lane
   // X: one adder for sums, differences, comparisons, moves and lane-local addresses.
   logic [15:0] left;
   logic [15:0] right;
+  logic [17:0] wide;     // one bit more below, which carries the borrow in
   logic [16:0] sum;
   logic        overflow;
   logic [15:0] added;
   assign left     = a_q & vx_i.mask;
   assign right    = vx_i.scalar ? scalar_i : b_q ^ {16{vx_i.sub}};
-  assign sum      = {left[15], left} + {right[15], right} + 17'(vx_i.sub);
+  assign wide     = {left[15], left, 1'b1} + {right[15], right, vx_i.sub};
+  assign sum      = wide[17:1];
   assign overflow = sum[16] != sum[15];
   assign added    = vx_i.sat && overflow ? {sum[16], {15{!sum[16]}}} : sum[15:0];
   assign x_lt_o   = sum[16];
-  assign x_eq_o   = a_q == b_q;
+  assign x_eq_o   = sum[15:0] == '0;
 
   // A left shift is a right shift of the reversed lane.
   function automatic logic [15:0] reverse(input logic [15:0] word);
@@ -157,7 +159,7 @@ module fenn_lane
   logic [15:0] multiplied;
   fenn_vmul i_vmul (
     .clk_i, .a_i(a_q), .b_i(b_q), .addend_i((random[14:0] & vx_i.mask[14:0]) | vx_i.nearest),
-    .shift_i(vw_i.shift), .saturate_i(vw_i.saturate), .result_o(multiplied)
+    .shift_i(vw_i.shift), .check_i(vw_i.check), .result_o(multiplied)
   );
 
   localparam int unsigned LlmBits = $clog2(LlmHalfwords);
@@ -173,6 +175,9 @@ module fenn_lane
   assign x_b_o     = b_q;
   assign x_addr_o  = sum[15:0];
   assign x_takes_o = takes;
+
+  logic unused;
+  assign unused = wide[0];
 
   // W.
   always_ff @(posedge clk_i) begin

@@ -142,7 +142,8 @@ module fenn_vector
     vw_q.vd       <= x_vd_q;
     vw_q.src      <= x_wsrc_q;
     vw_q.shift    <= vx_q.shift;
-    vw_q.saturate <= vx_q.saturate;
+    // Shifted by s, the sum fits 16 bits if its bits from 15 + s on are alike.
+    vw_q.check    <= vx_q.saturate ? 16'hffff << vx_q.shift : '0;
     vw_q.rng0     <= x_rng0_q && x_commit_i;
     vw_q.rng1     <= x_rng1_q && x_commit_i;
     if (!rst_ni) begin

@@ -1,7 +1,7 @@
 // The multiplier of one lane: round, shift, saturate.
 //
-// Contract: two stages. In X the operands and what rounding adds; the product and the addend are registered, the product in a
-// DSP block. In W, shift_i and saturate_i give result_o = (product + addend) >> shift, its low 16 bits or saturated.
+// Contract: two stages. In X the operands and what rounding adds. In W result_o = (product + addend) >> shift_i, its low 16
+// bits, or saturated if one of the sum's bits 30 to 15 that check_i names differs from its sign.
 // The sum cannot overflow: |product| is at most 2^30 and the addend less than 2^15.
 //
 // A plain right shift with rounding is a multiplication by 1.
@@ -11,23 +11,20 @@ module fenn_vmul (
   input  logic [15:0] b_i,
   input  logic [14:0] addend_i,
   input  logic [3:0]  shift_i,
-  input  logic        saturate_i,
+  input  logic [15:0] check_i,
   output logic [15:0] result_o
 );
 
-  (* use_dsp = "yes" *) logic signed [31:0] product_q;
-  logic [14:0] addend_q;
-  always_ff @(posedge clk_i) begin
-    product_q <= signed'(a_i) * signed'(b_i);
-    addend_q  <= addend_i;
-  end
+  logic [31:0] sum;
+  fenn_mac i_mac (.clk_i, .a_i, .b_i, .c_i(addend_i), .sum_o(sum));
 
-  logic signed [31:0] sum;
-  logic signed [31:0] shifted;
-  logic               fits;
-  assign sum     = product_q + signed'({17'b0, addend_q});
-  assign shifted = sum >>> shift_i;
-  assign fits    = shifted[31:15] == '0 || shifted[31:15] == '1;
-  assign result_o = saturate_i && !fits ? {shifted[31], {15{!shifted[31]}}} : shifted[15:0];
+  logic        fits;
+  logic [30:0] shifted;
+  assign fits     = ((sum[30:15] ^ {16{sum[31]}}) & check_i) == '0;
+  assign shifted  = sum[30:0] >> shift_i;
+  assign result_o = fits ? shifted[15:0] : {sum[31], {15{!sum[31]}}};
+
+  logic unused;
+  assign unused = ^shifted[30:16];
 
 endmodule

@@ -55,12 +55,15 @@ package fenn_pkg;
     EXC_STORE_FAULT      = 3'd7
   } exception_e;
 
-  // What the scalar arithmetic unit does. Operand b can be inverted first.
+  // What the scalar arithmetic unit does: the upper two bits are a group, the lower three an operation in it.
   typedef enum logic [4:0] {
-    ALU_ADD, ALU_SUB, ALU_SLT, ALU_SLTU, ALU_XOR, ALU_OR, ALU_AND, ALU_B,
-    ALU_SLL, ALU_SRL, ALU_SRA, ALU_ROL, ALU_ROR,
-    ALU_CLZ, ALU_CTZ, ALU_MIN, ALU_MINU, ALU_MAX, ALU_MAXU,
-    ALU_SEXTB, ALU_SEXTH, ALU_ZEXTH, ALU_ORCB, ALU_REV8
+    ALU_ADD   = 5'b00_000, ALU_SUB   = 5'b00_001,
+    // Bit by bit; operand b can be inverted first. MIN and MAX end as A or B.
+    ALU_XOR   = 5'b01_000, ALU_OR    = 5'b01_001, ALU_AND   = 5'b01_010, ALU_B     = 5'b01_011,
+    ALU_MIN   = 5'b01_100, ALU_MINU  = 5'b01_101, ALU_MAX   = 5'b01_110, ALU_MAXU  = 5'b01_111,
+    ALU_SLL   = 5'b10_000, ALU_ROL   = 5'b10_001, ALU_SRL   = 5'b10_010, ALU_ROR   = 5'b10_011, ALU_SRA = 5'b10_100,
+    ALU_SLT   = 5'b11_000, ALU_SLTU  = 5'b11_001, ALU_CLZ   = 5'b11_010, ALU_CTZ   = 5'b11_011,
+    ALU_SEXTB = 5'b11_100, ALU_XEXTH = 5'b11_101, ALU_ORCB  = 5'b11_110, ALU_REV8  = 5'b11_111
   } alu_e;
 
   // Which bits of the word are operand b, where it is no register.
@@ -174,7 +177,7 @@ package fenn_pkg;
     logic [4:0]  vd;
     vwsrc_e      src;
     logic [3:0]  shift;
-    logic        saturate;
+    logic [15:0] check;    // bits 30 to 15 of the shifted sum that must equal its sign, or it saturates
     logic        rng0;
     logic        rng1;
   } vw_t;
