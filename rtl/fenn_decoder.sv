@@ -72,7 +72,7 @@ module fenn_decoder
   // Access to vector memory at rs1 + offset.
   function automatic ctl_t vmem(input logic load);
     ctl_t c = NOTHING;
-    c.rs1 = 1'b1; c.vs2 = !load; c.v_load = load; c.v_store = !load; c.late = load; c.v_wsrc = VW_VMEM;
+    c.rs1 = 1'b1; c.vs2 = !load; c.v_load = load; c.v_store = !load; c.late = load; c.v_wsrc = VW_MEM;
     return c;
   endfunction
 
@@ -182,7 +182,7 @@ module fenn_decoder
       INSN_VSTORE:  ctl_o = vmem(1'b0);
       // The lane adder forms the address, vs1 plus the offset as the scalar operand.
       INSN_VLOADL: begin
-        ctl_o.vs1 = 1'b1; ctl_o.v_we = 1'b1; ctl_o.late = 1'b1; ctl_o.l_load = 1'b1; ctl_o.v_wsrc = VW_LLM;
+        ctl_o.vs1 = 1'b1; ctl_o.v_we = 1'b1; ctl_o.late = 1'b1; ctl_o.l_load = 1'b1; ctl_o.v_wsrc = VW_MEM;
         ctl_o.b_imm = 1'b1; ctl_o.v_scalar = 1'b1;
       end
       INSN_VSTOREL: begin

@@ -32,7 +32,8 @@ module fenn_dma
   output logic                                 vmem_we_o,
   output logic [$clog2(VmemBytes/RowBytes)-1:0] vmem_row_o,
   output logic [8*RowBytes-1:0]                vmem_wdata_o,
-  input  logic [8*RowBytes-1:0]                vmem_rdata_i,
+  output logic [((8*RowBytes > AxiWidth) ? $clog2(8*RowBytes/AxiWidth) : 1)-1:0] vmem_part_o,
+  input  logic [AxiWidth-1:0]                  vmem_rdata_i,    // a part of the row that was read
 
   output logic                  axi_arvalid_o,
   input  logic                  axi_arready_i,
@@ -196,6 +197,7 @@ module fenn_dma
   logic [11:BeatShift]   w_addr_q;     // within 4 KiB
   logic [7:0]            w_beat_q;     // within a burst
   assign axi_wvalid_o = row_q && w_allowed_q != '0;
+  assign axi_wdata_o  = vmem_rdata_i;
   assign axi_wlast_o  = w_left_q == CountBits'(1) || w_beat_q == 8'(AxiBurst - 1) || (&w_addr_q);
   assign axi_bready_o = 1'b1;
   assign w_accept     = axi_wvalid_o && axi_wready_i;
@@ -264,12 +266,12 @@ module fenn_dma
     assign r_row        = &r_index_q;
     assign w_row_last   = &w_index_q;
     assign vmem_wdata_o = {r_q, front_q};
-    assign axi_wdata_o  = vmem_rdata_i[AxiWidth*w_index_q +: AxiWidth];
+    assign vmem_part_o  = w_index_q;
   end else begin : gen_beat
     assign r_row        = 1'b1;
     assign w_row_last   = 1'b1;
     assign vmem_wdata_o = r_q;
-    assign axi_wdata_o  = vmem_rdata_i;
+    assign vmem_part_o  = '0;
   end
 
   logic unused;

@@ -74,7 +74,7 @@ module fenn_host
     core_ctl_o.legal    = 1'b1;
     core_ctl_o.v_scalar = 1'b1;
     core_ctl_o.v_mask   = VM_ZERO;
-    core_ctl_o.v_wsrc   = is_lane ? VW_LLM : VW_VMEM;
+    core_ctl_o.v_wsrc   = VW_MEM;
     core_ctl_o.v_load   = !write_i && !is_lane && step_q == 3'd0;
     core_ctl_o.v_store  = write_i && !is_lane;
     core_ctl_o.l_load   = !write_i && is_lane && step_q == 3'd0;

@@ -113,14 +113,31 @@ module fenn_lane
   function automatic logic [15:0] reverse(input logic [15:0] word);
     for (int unsigned i = 0; i < 16; i++) reverse[i] = word[15 - i];
   endfunction
-  logic [3:0]         amount;
-  logic signed [16:0] unshifted;
-  logic [15:0]        right_shifted;
-  logic [15:0]        shifted;
-  assign amount        = vx_i.amount ? b_q[3:0] : vx_i.shift;
-  assign unshifted     = vx_i.left ? {1'b0, reverse(a_q)} : {a_q[15], a_q};
-  assign right_shifted = 16'(unshifted >>> amount);
-  assign shifted       = vx_i.left ? reverse(right_shifted) : right_shifted;
+  logic [3:0]  amount;
+  logic        fill;
+  logic [15:0] unshifted;
+  logic [15:0] nearly;
+  logic [15:0] right_shifted;
+  logic [15:0] shifted;
+  assign amount    = vx_i.amount ? b_q[3:0] : vx_i.shift;
+  assign fill      = !vx_i.left && a_q[15];
+  assign unshifted = vx_i.left ? reverse(a_q) : a_q;
+  // Two steps with four ways each.
+  always_comb begin
+    unique case (amount[1:0])
+      2'd0: nearly = unshifted;
+      2'd1: nearly = {fill, unshifted[15:1]};
+      2'd2: nearly = {{2{fill}}, unshifted[15:2]};
+      2'd3: nearly = {{3{fill}}, unshifted[15:3]};
+    endcase
+    unique case (amount[3:2])
+      2'd0: right_shifted = nearly;
+      2'd1: right_shifted = {{4{fill}}, nearly[15:4]};
+      2'd2: right_shifted = {{8{fill}}, nearly[15:8]};
+      2'd3: right_shifted = {{12{fill}}, nearly[15:12]};
+    endcase
+  end
+  assign shifted = vx_i.left ? reverse(right_shifted) : right_shifted;
 
   // Xoroshiro32++.
   logic [15:0] s0_q;
@@ -159,7 +176,7 @@ module fenn_lane
   logic [15:0] multiplied;
   fenn_vmul i_vmul (
     .clk_i, .a_i(a_q), .b_i(b_q), .addend_i((random[14:0] & vx_i.mask[14:0]) | vx_i.nearest),
-    .shift_i(vw_i.shift), .check_i(vw_i.check), .result_o(multiplied)
+    .valid_i(vw_i.mul), .shift_i(vw_i.shift), .check_i(vw_i.check), .result_o(multiplied)
   );
 
   localparam int unsigned LlmBits = $clog2(LlmHalfwords);
@@ -167,7 +184,7 @@ module fenn_lane
   logic        takes;
   assign takes = !a_q[15] && serve_i;
   fenn_llm_ram #(.Halfwords(LlmHalfwords)) i_llm (
-    .clk_i, .en_i((vx_i.l_load || vx_i.l_store) && takes), .we_i(vx_i.l_store),
+    .clk_i, .re_i(vx_i.l_load), .we_i(vx_i.l_store && takes),
     .addr_i(sum[1 +: LlmBits]), .wdata_i(b_q), .rdata_o(llm)
   );
 
@@ -179,19 +196,12 @@ module fenn_lane
   logic unused;
   assign unused = wide[0];
 
-  // W.
+  // W. Every source is 0 where it is not the instruction's, so that nothing has to be selected.
   always_ff @(posedge clk_i) begin
-    w_early_q  <= x_result;
+    w_early_q  <= vx_i.early ? x_result : '0;
     w_enable_q <= vx_i.l_load ? takes : x_enable;
   end
-  always_comb begin
-    unique case (vw_i.src)
-      VW_X:    w_result = w_early_q;
-      VW_MUL:  w_result = multiplied;
-      VW_VMEM: w_result = vmem_i;
-      VW_LLM:  w_result = llm;
-    endcase
-  end
+  assign w_result = w_early_q | multiplied | vmem_i | llm;
   assign w_result_o = w_result;
   assign w_enable_o = w_enable_q;
 

@@ -216,11 +216,14 @@ module fenn_top
   logic                dma_we;
   logic [RowBits-1:0]  dma_row;
   logic [16*Lanes-1:0] dma_wdata;
-  logic [16*Lanes-1:0] dma_rdata;
-  fenn_vmem_ram #(.Lanes(Lanes), .Rows(VmemBytes / RowBytes)) i_vmem (
+  localparam int unsigned Parts = 16 * Lanes / AxiWidth;
+  logic [AxiWidth-1:0] dma_rdata;
+  logic [(Parts > 1 ? $clog2(Parts) : 1)-1:0] dma_part;
+  fenn_vmem_ram #(.Lanes(Lanes), .Rows(VmemBytes / RowBytes), .PartBits(AxiWidth)) i_vmem (
     .clk_i, .en_a_i(vmem_en), .we_a_i(x_lanes & {Lanes{vmem_we}}), .addr_a_i(vmem_addr[RowShift +: RowBits]),
     .wdata_a_i(x_vector_b), .rdata_a_o(vmem_rdata),
-    .en_b_i(dma_en), .we_b_i(dma_we), .addr_b_i(dma_row), .wdata_b_i(dma_wdata), .rdata_b_o(dma_rdata)
+    .en_b_i(dma_en), .we_b_i(dma_we), .addr_b_i(dma_row), .wdata_b_i(dma_wdata),
+    .part_b_i(dma_part), .rdata_b_o(dma_rdata)
   );
 
   fenn_dma #(
@@ -229,7 +232,8 @@ module fenn_top
     .clk_i, .rst_ni,
     .mm2s_i(mm2s), .mm2s_start_i(mm2s_start), .mm2s_status_o(mm2s_status),
     .s2mm_i(s2mm), .s2mm_start_i(s2mm_start), .s2mm_status_o(s2mm_status),
-    .vmem_en_o(dma_en), .vmem_we_o(dma_we), .vmem_row_o(dma_row), .vmem_wdata_o(dma_wdata), .vmem_rdata_i(dma_rdata),
+    .vmem_en_o(dma_en), .vmem_we_o(dma_we), .vmem_row_o(dma_row), .vmem_wdata_o(dma_wdata), .vmem_part_o(dma_part),
+    .vmem_rdata_i(dma_rdata),
     .axi_arvalid_o, .axi_arready_i, .axi_araddr_o, .axi_arlen_o,
     .axi_rvalid_i, .axi_rready_o, .axi_rdata_i, .axi_rresp_i,
     .axi_awvalid_o, .axi_awready_i, .axi_awaddr_o, .axi_awlen_o,

@@ -86,6 +86,7 @@ module fenn_vector
     endcase
     vx_d.nearest  = d_ctl_i.v_nearest ? low[14:0] & ~{1'b0, low[14:1]} : '0;
     vx_d.result   = d_ctl_i.v_result;
+    vx_d.early    = d_ctl_i.v_wsrc == VW_X;
     vx_d.left     = d_ctl_i.v_left;
     vx_d.amount   = d_ctl_i.v_amount;
     vx_d.shift    = shift;
@@ -140,7 +141,7 @@ module fenn_vector
   always_ff @(posedge clk_i) begin
     vw_q.we       <= x_we_q && x_commit_i;
     vw_q.vd       <= x_vd_q;
-    vw_q.src      <= x_wsrc_q;
+    vw_q.mul      <= x_wsrc_q == VW_MUL;
     vw_q.shift    <= vx_q.shift;
     // Shifted by s, the sum fits 16 bits if its bits from 15 + s on are alike.
     vw_q.check    <= vx_q.saturate ? 16'hffff << vx_q.shift : '0;

@@ -91,7 +91,7 @@ package fenn_pkg;
 
   // Where a lane result comes from in W.
   typedef enum logic [1:0] {
-    VW_X, VW_MUL, VW_VMEM, VW_LLM
+    VW_X, VW_MUL, VW_MEM
   } vwsrc_e;
 
   // Which bits of vs1 the lane adder takes.
@@ -161,6 +161,7 @@ package fenn_pkg;
     logic [15:0] mask;     // of vs1 at the adder; of the random word where it rounds
     logic [14:0] nearest;  // what rounding to nearest adds
     vresult_e    result;
+    logic        early;    // the result is known in X
     logic        left;
     logic        amount;
     logic [3:0]  shift;
@@ -175,7 +176,7 @@ package fenn_pkg;
   typedef struct packed {
     logic        we;
     logic [4:0]  vd;
-    vwsrc_e      src;
+    logic        mul;
     logic [3:0]  shift;
     logic [15:0] check;    // bits 30 to 15 of the shifted sum that must equal its sign, or it saturates
     logic        rng0;
