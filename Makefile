@@ -45,7 +45,7 @@ gen: ## write the files that are read off the tables and the tools; read the dif
 
 lint: ## the SystemVerilog, by Verilator
 	verilator --lint-only -Wall rtl/lint/waivers.vlt rtl/pkg/fenn_isa_pkg.sv rtl/lint/fenn_isa_pkg_top.sv
-	verilator --lint-only -Wall rtl/lint/waivers.vlt -f rtl/fenn.f --top-module fenn_top
+	verilator --lint-only -Wall rtl/lint/waivers.vlt -f rtl/fenn.f -f rtl/sva.f --assert --top-module fenn_top
 
 bench: ## simulated instructions and assembled lines per second
 	$(CARGO) bench --quiet -p fenn-iss
