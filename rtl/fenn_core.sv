@@ -50,6 +50,7 @@ module fenn_core
   output logic        vmem_we_o,
   output logic [31:0] vmem_addr_o,
 
+  output logic        d_send_o,
   output logic        d_go_o,
   output ctl_t        d_ctl_o,
   output logic [31:0] d_word_o,
@@ -110,7 +111,8 @@ module fenn_core
   logic [31:0] d_word_q;
   logic        d_predicted_q;
   logic        d_fault_q;
-  logic        d_go;       // the instruction in D enters X
+  logic        d_send;     // the instruction in D enters X
+  logic        d_go;       // and is not dropped there: known late, so only valid bits depend on it
   logic        x_flush;    // what is in D and F is dropped
   assign x_flush = x_redirect || x_stop;
   always_ff @(posedge clk_i) begin
@@ -178,7 +180,8 @@ module fenn_core
                  || (d_ctl.mret && x_valid_q && x_csr_q)
                  || v_hazard_i;
   assign d_hold = d_valid_q && (d_hazard || x_busy);
-  assign d_go   = d_valid_q && !d_hazard && !x_busy && !x_flush;
+  assign d_send = d_valid_q && !d_hazard && !x_busy;
+  assign d_go   = d_send && !x_flush;
 
   // Targets: of jal and branches, of jalr, whose register is taken from W or the file only, and of mret. A branch that F
   // went along with only has to go elsewhere if it is not taken.
@@ -248,7 +251,7 @@ module fenn_core
   logic        x_again;     // an access crosses a word and this is the first half
 
   always_ff @(posedge clk_i) begin
-    if (d_go || host_i) begin
+    if (d_send || host_i) begin
       x_ctl_q       <= d_ctl;
       x_word_q      <= d_word;
       x_offset_q    <= d_ctl.store || d_ctl.v_store ? {d_word[31], d_word[31:25], d_word[11:7]}
@@ -267,8 +270,9 @@ module fenn_core
         OP_ALT: x_b_q <= alt_b;
       endcase
     end
-    if (d_go) begin
-      x_pc_q        <= d_pc_q;
+    // What X stops at keeps its address.
+    if (d_go) x_pc_q <= d_pc_q;
+    if (d_send) begin
       x_target_q    <= d_target;
       x_predicted_q <= d_predicted_q;
       x_fault_q     <= d_fault_q;
@@ -351,32 +355,29 @@ module fenn_core
   logic        x_unaligned;
   assign x_jumps     = x_ctl_q.jal || x_ctl_q.jalr || (x_ctl_q.branch && x_taken && !x_predicted_q);
   assign x_unaligned = x_addr[$clog2(RowBytes)-1:0] != '0;
+  // Which exception it would be is plain from the instruction; whether it is one is known late, from an address.
+  logic x_early_trap;
+  assign x_early_trap = x_fault_q || !x_ctl_q.legal || (x_ctl_q.csr && csr_illegal);
+  assign x_trap = x_valid_q && !x_debug_q
+               && (x_early_trap || (x_jumps && x_target_q[1])
+                   || ((x_ctl_q.load || x_ctl_q.store) && !x_second_q && smem_fault)
+                   || ((x_ctl_q.v_load || x_ctl_q.v_store) && x_unaligned));
   always_comb begin
-    x_trap  = x_valid_q && !x_debug_q;
-    x_cause = EXC_ILLEGAL;
-    x_value = x_word_q;
     if (x_fault_q) begin
       x_cause = EXC_FETCH_FAULT;
       x_value = x_pc_q;
-    end else if (!x_ctl_q.legal || (x_ctl_q.csr && csr_illegal)) begin
+    end else if (!x_ctl_q.legal || x_ctl_q.csr) begin
       x_cause = EXC_ILLEGAL;
-    end else if (x_jumps && x_target_q[1]) begin
-      x_cause = EXC_FETCH_MISALIGNED;
-      x_value = x_target_q;
-    end else if (x_ctl_q.load && smem_fault && !x_second_q) begin
-      x_cause = EXC_LOAD_FAULT;
+      x_value = x_word_q;
+    end else if (x_ctl_q.load || x_ctl_q.store) begin
+      x_cause = x_ctl_q.load ? EXC_LOAD_FAULT : EXC_STORE_FAULT;
       x_value = x_addr;
-    end else if (x_ctl_q.store && smem_fault && !x_second_q) begin
-      x_cause = EXC_STORE_FAULT;
-      x_value = x_addr;
-    end else if (x_ctl_q.v_load && x_unaligned) begin
-      x_cause = EXC_LOAD_MISALIGNED;
-      x_value = x_addr;
-    end else if (x_ctl_q.v_store && x_unaligned) begin
-      x_cause = EXC_STORE_MISALIGNED;
+    end else if (x_ctl_q.v_load || x_ctl_q.v_store) begin
+      x_cause = x_ctl_q.v_load ? EXC_LOAD_MISALIGNED : EXC_STORE_MISALIGNED;
       x_value = x_addr;
     end else begin
-      x_trap = 1'b0;
+      x_cause = EXC_FETCH_MISALIGNED;
+      x_value = x_target_q;
     end
   end
 
@@ -384,16 +385,18 @@ module fenn_core
   logic        x_fatal;     // no handler, or its own first instruction
   logic        x_mispredicted;
   logic        x_commit;
+  logic        x_ends;      // the instruction itself stops the core, or the debugger does
   assign x_fatal = mtvec == '0 || mtvec == x_pc_q;
-  assign x_stop  = (x_valid_q && (x_debug_q || x_ctl_q.ecall || x_ctl_q.ebreak)) || (x_trap && x_fatal);
+  assign x_ends  = x_valid_q && (x_debug_q || x_ctl_q.ecall || x_ctl_q.ebreak);
+  assign x_stop  = x_ends || (x_trap && x_fatal);
   assign x_mispredicted = x_valid_q && x_ctl_q.branch && x_taken != x_predicted_q;
   assign x_commit = x_valid_q && !x_busy && !x_trap && !x_stop;
 
   assign x_redirect = start || (x_trap && !x_fatal) || (x_mispredicted && !x_trap);
   always_comb begin
-    if (!running_q)  x_target = x_pc_q;
-    else if (x_trap) x_target = mtvec;
-    else             x_target = x_target_q;
+    if (!running_q)         x_target = x_pc_q;
+    else if (x_trap)        x_target = mtvec;
+    else                    x_target = x_target_q;
   end
 
   // The buffer learns a jump when it leaves D, and a branch when X finds it taken backwards. The latter has dropped D.
@@ -403,11 +406,11 @@ module fenn_core
   assign learn_pc     = x_learn ? x_pc_q : d_pc_q;
   assign learn_target = x_learn ? x_target_q : d_target;
 
-  // Memories. An access that faults is not made.
+  // Memories. A store that faults is not made.
   logic smem_access;
-  assign smem_access  = x_valid_q && (x_ctl_q.load || x_ctl_q.store) && !(smem_fault && !x_second_q);
+  assign smem_access  = x_valid_q && (x_ctl_q.load || x_ctl_q.store);
   assign smem_en_o    = smem_access;
-  assign smem_we_o    = x_ctl_q.store ? smem_enables : '0;
+  assign smem_we_o    = smem_enables & {4{x_ctl_q.store && !(smem_fault && !x_second_q)}};
   assign smem_addr_o  = x_addr;
   assign vmem_en_o    = (x_valid_q || x_host_i) && (x_ctl_q.v_load || x_ctl_q.v_store) && !x_unaligned;
   assign vmem_we_o    = x_ctl_q.v_store;
@@ -419,11 +422,11 @@ module fenn_core
   fenn_csr i_csr (
     .clk_i, .rst_ni,
     .addr_i(x_word_q[31:20]), .funct3_i(x_word_q[13:12]), .no_write_i(x_word_q[19:15] == '0),
-    .operand_i(x_word_q[14] ? 32'(x_word_q[19:15]) : x_a_q), .commit_i(x_commit && x_ctl_q.csr),
+    .operand_i(x_word_q[14] ? 32'(x_word_q[19:15]) : x_a_q), .commit_i(x_valid_q && x_ctl_q.csr && !csr_illegal),
     .read_o(csr_read), .illegal_o(csr_illegal),
     .trap_i(x_trap && !x_fatal), .trap_pc_i(x_pc_q), .trap_cause_i(x_cause), .trap_value_i(x_value),
-    .mret_i(x_commit && x_ctl_q.mret), .mtvec_o(mtvec), .mepc_o(mepc),
-    .count_cycle_i(x_counting_q && !x_stop), .count_inst_i(x_commit),
+    .mret_i(x_valid_q && x_ctl_q.mret), .mtvec_o(mtvec), .mepc_o(mepc),
+    .count_cycle_i(x_counting_q && !x_ends), .count_inst_i(x_valid_q && !x_busy), .uncount_inst_i(x_trap || x_stop),
     .mm2s_o, .mm2s_start_o, .mm2s_status_i, .s2mm_o, .s2mm_start_o, .s2mm_status_i
   );
 
@@ -494,6 +497,7 @@ module fenn_core
   assign trap_value_o = trap_value_q;
   assign pc_o         = x_pc_q;
 
+  assign d_send_o   = d_send || host_i;
   assign d_go_o     = d_go || host_i;
   assign d_ctl_o    = d_ctl;
   assign d_word_o   = d_word;

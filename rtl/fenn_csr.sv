@@ -2,7 +2,8 @@
 //
 // Contract: one access a cycle, in X. read_o is the old value; illegal_o says that the access is none: no such register, or a
 // write to one that can only be read. An access is done if commit_i; trap_i and mret_i change the trap registers instead.
-// Counters: count_cycle_i is a cycle that passes, count_inst_i an instruction retired; neither counts into a counter that is
+// Counters: count_cycle_i is a cycle that passes, count_inst_i an instruction retired, unless uncount_inst_i, which comes late
+// and is made good one cycle later, long before anybody can read it; none counts into a counter that is
 // written in the same cycle, and mcountinhibit takes effect in the cycle after its write.
 //
 // Not here: the DMA engine's state, which it keeps itself; the registers that command it are here.
@@ -30,6 +31,7 @@ module fenn_csr
 
   input  logic        count_cycle_i,
   input  logic        count_inst_i,
+  input  logic        uncount_inst_i,
 
   output logic [2:0][31:0] mm2s_o,       // source, destination, count
   output logic             mm2s_start_o,
@@ -117,9 +119,14 @@ module fenn_csr
   assign mcycle   = {writes_count[1] ? value : mcycle_q[63:32], writes_count[0] ? value : mcycle_q[31:0]};
   assign minstret = {writes_count[3] ? value : minstret_q[63:32], writes_count[2] ? value : minstret_q[31:0]};
 
+  logic counts_inst;
+  logic uncount_q;
+  assign counts_inst = count_inst_i && !inhibit_inst_q && writes_count[3:2] == '0;
+
   always_ff @(posedge clk_i) begin
     mcycle_q   <= mcycle + 64'(count_cycle_i && !inhibit_cycle_q && writes_count[1:0] == '0);
-    minstret_q <= minstret + 64'(count_inst_i && !inhibit_inst_q && writes_count[3:2] == '0);
+    minstret_q <= minstret + {{63{uncount_q}}, uncount_q || counts_inst};
+    uncount_q  <= counts_inst && uncount_inst_i;
     if (write) begin
       // Constants, read-only registers and the controls hold nothing.
       unique case (addr_i)
@@ -154,6 +161,7 @@ module fenn_csr
       mcause_q   <= RESET_MCAUSE;
       mtval_q    <= RESET_MTVAL;
       {inhibit_inst_q, inhibit_cycle_q} <= {RESET_MCOUNTINHIBIT[2], RESET_MCOUNTINHIBIT[0]};
+      uncount_q  <= 1'b0;
       mcycle_q   <= {RESET_MCYCLEH, RESET_MCYCLE};
       minstret_q <= {RESET_MINSTRETH, RESET_MINSTRET};
       mm2s_q     <= {RESET_MM2S_COUNT, RESET_MM2S_DST_ADDR, RESET_MM2S_SRC_ADDR};

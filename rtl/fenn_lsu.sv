@@ -21,8 +21,6 @@ module fenn_lsu #(
   output logic [31:0] load_o
 );
 
-  localparam logic [29:0] Words = 30'(SmemBytes / 4);
-
   logic [1:0] offset;
   logic [3:0] bytes;     // one bit each, as if the address were aligned
   logic [7:0] spread;    // over two words
@@ -37,7 +35,13 @@ module fenn_lsu #(
   assign spread    = {4'b0, bytes} << offset;
   assign crosses_o = spread[7:4] != '0;
   assign enables_o = second_i ? spread[7:4] : spread[3:0];
-  assign fault_o   = addr_i[31:2] >= Words || (crosses_o && addr_i[31:2] == Words - 30'd1);
+  if ((SmemBytes & (SmemBytes - 1)) == 0) begin : gen_power_of_two
+    localparam int unsigned Bits = $clog2(SmemBytes);
+    assign fault_o = addr_i[31:Bits] != '0 || (crosses_o && (&addr_i[Bits-1:2]));
+  end else begin : gen_any_size
+    localparam logic [29:0] Words = 30'(SmemBytes / 4);
+    assign fault_o = addr_i[31:2] >= Words || (crosses_o && addr_i[31:2] == Words - 30'd1);
+  end
 
   // Bytes rotate to their places; for both words alike.
   always_comb begin

@@ -156,6 +156,7 @@ module fenn_top
   logic        vmem_en;
   logic        vmem_we;
   logic [31:0] vmem_addr;
+  logic        d_send;
   logic        d_go;
   ctl_t        d_ctl;
   logic [31:0] d_word;
@@ -183,7 +184,7 @@ module fenn_top
     .smem_en_o(smem_en), .smem_we_o(smem_we), .smem_addr_o(smem_addr), .smem_wdata_o(smem_wdata),
     .smem_rdata_i(smem_rdata),
     .vmem_en_o(vmem_en), .vmem_we_o(vmem_we), .vmem_addr_o(vmem_addr),
-    .d_go_o(d_go), .d_ctl_o(d_ctl), .d_word_o(d_word), .v_hazard_i(v_hazard), .x_commit_o(x_commit), .x_a_o(x_a),
+    .d_send_o(d_send), .d_go_o(d_go), .d_ctl_o(d_ctl), .d_word_o(d_word), .v_hazard_i(v_hazard), .x_commit_o(x_commit), .x_a_o(x_a),
     .x_b_o(x_b), .x_mask_i(x_mask), .x_lane_i(x_lane), .x_host_i(x_host),
     .mm2s_o(mm2s), .mm2s_start_o(mm2s_start), .mm2s_status_i(mm2s_status),
     .s2mm_o(s2mm), .s2mm_start_o(s2mm_start), .s2mm_status_i(s2mm_status),
@@ -202,7 +203,8 @@ module fenn_top
   logic [16*Lanes-1:0] s0;
   logic [16*Lanes-1:0] s1;
   fenn_vector #(.Lanes(Lanes), .LlmHalfwords(LlmHalfwords)) i_vector (
-    .clk_i, .rst_ni, .d_go_i(d_go), .d_ctl_i(d_ctl), .d_word_i(d_word), .hazard_o(v_hazard),
+    .clk_i, .rst_ni, .d_send_i(d_send), .d_go_i(d_go), .d_ctl_i(d_ctl), .d_word_i(d_word),
+    .hazard_o(v_hazard),
     .host_i(host_core), .host_w_i(host_w), .host_data_i(host_wdata_i), .host_lanes_i(host_lanes),
     .host_index_valid_i(halted_o), .host_index_i(host_index),
     .x_commit_i(x_commit), .x_a_i(x_a), .x_b_i(x_b[15:0]), .x_mask_o(x_mask), .x_lane_o(x_lane), .x_b_o(x_vector_b),

@@ -1,6 +1,6 @@
 // The vector unit: lanes in step, behind the scalar core's decoder.
 //
-// Contract: d_ctl_i and d_word_i are the instruction in D, which enters X if d_go_i; hazard_o says that it has to wait for a
+// Contract: d_ctl_i and d_word_i are the instruction in D, which enters X if d_send_i; hazard_o says that it has to wait for a
 // vector register or for the generators' states. In X, scalar operands come from the core, and mask_o and lane_o are the
 // results for a scalar register; x_commit_i says that the instruction leaves X and is executed. Vector memory answers in W.
 // Latency: results are forwarded from X or, where late, from W: readers in D wait one cycle for the latter. An instruction
@@ -16,7 +16,8 @@ module fenn_vector
   input  logic                clk_i,
   input  logic                rst_ni,
 
-  input  logic                d_go_i,
+  input  logic                d_send_i,      // it enters X
+  input  logic                d_go_i,        // and is not dropped there, which is known late
   input  ctl_t                d_ctl_i,
   input  logic [31:0]         d_word_i,
   output logic                hazard_o,
@@ -167,7 +168,7 @@ module fenn_vector
     if (i < Lanes) begin : gen_present
       fenn_lane #(.LlmHalfwords(LlmHalfwords)) i_lane (
         .clk_i, .rst_ni,
-        .d_go_i, .d_vs1_i(vs1), .d_vs2_i(vs2),
+        .d_go_i(d_send_i), .d_vs1_i(vs1), .d_vs2_i(vs2),
         .hit_x1_i(hit_x1), .hit_w1_i(hit_w1), .hit_x2_i(hit_x2), .hit_w2_i(hit_w2),
         .zero_i(host_i && !host_w_i), .w_only_i(host_w_i), .alt_i(d_ctl_i.v_alt || host_i),
         .constant_i(host_i ? host_data_i[16*(i % 2) +: 16] : 16'd1),
