@@ -2,7 +2,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check gen lint bench fuzz-assembler doc clean setup setup-rtl show-keystone show-assembler show-simulator
+.PHONY: help demo test check gen lint synth bench fuzz-assembler doc clean setup setup-rtl show-keystone show-assembler \
+    show-simulator
 
 CARGO ?= cargo
 OUT   := out
@@ -15,6 +16,8 @@ MDBOOK         := $(TOOLS)/bin/mdbook
 FUZZ_VERSION := 0.13.2
 FUZZ_TOOLS   := target/tools/cargo-fuzz-$(FUZZ_VERSION)
 CARGO_FUZZ   := $(FUZZ_TOOLS)/bin/cargo-fuzz
+# The synthesis tools, whose versions rtl/synth/requirements.txt has.
+EDA            := target/eda
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +49,15 @@ gen: ## write the files that are read off the tables and the tools; read the dif
 lint: ## the SystemVerilog, by Verilator
 	verilator --lint-only -Wall rtl/lint/waivers.vlt rtl/pkg/fenn_isa_pkg.sv rtl/lint/fenn_isa_pkg_top.sv
 	verilator --lint-only -Wall rtl/lint/waivers.vlt -f rtl/fenn.f -f rtl/sva.f --assert --top-module fenn_top
+
+synth: $(EDA)/done ## the core's size, logic depth and clock, by yosys and nextpnr; writes the tables of rtl/README.md
+	python3 rtl/synth/synth.py
+
+# The first call of yosys compiles for minutes.
+$(EDA)/done:
+	python3 -m venv $(EDA)
+	$(EDA)/bin/pip install --quiet --requirement rtl/synth/requirements.txt
+	touch $@
 
 bench: ## simulated instructions and assembled lines per second
 	$(CARGO) bench --quiet -p fenn-iss

@@ -10,6 +10,7 @@ module fenn_alu
   import fenn_pkg::*;
 (
   input  alu_e        op_i,
+  input  logic        subtract_i,  // op_i is not ALU_ADD
   input  logic        b_inv_i,
   input  logic        unsigned_i,
   input  logic [31:0] a_i,
@@ -24,11 +25,9 @@ module fenn_alu
   endfunction
 
   // One adder for sums, differences and comparisons, with one bit more below, which carries the borrow in.
-  logic        subtract;
   logic [33:0] wide;
   logic [31:0] sum;
-  assign subtract = op_i != ALU_ADD;
-  assign wide     = {1'b0, a_i, 1'b1} + {1'b0, b_i ^ {32{subtract}}, subtract};
+  assign wide     = {1'b0, a_i, 1'b1} + {1'b0, b_i ^ {32{subtract_i}}, subtract_i};
   assign sum      = wide[32:1];
   // Operands of different sign decide by their signs, the others by the borrow.
   assign lt_o = (a_i[31] ^ b_i[31]) ? (unsigned_i ? b_i[31] : a_i[31]) : !wide[33];

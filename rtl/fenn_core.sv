@@ -79,6 +79,7 @@ module fenn_core
   logic start;
   logic x_stop;
   halt_e       halt_cause_q;
+  logic        trap_q;
   logic [2:0]  trap_cause_q;
   logic [31:0] trap_value_q;
   assign start = run_i && !running_q;
@@ -239,6 +240,7 @@ module fenn_core
   logic        x_fault_q;
   logic        x_predicted_q;
   logic        x_second_q;
+  logic        x_subtract_q;
   ctl_t        x_ctl_q;
   logic [31:0] x_pc_q;
   logic [31:0] x_word_q;
@@ -278,6 +280,7 @@ module fenn_core
       x_fault_q     <= d_fault_q;
       x_debug_q     <= d_debug;
       x_csr_q       <= d_ctl.csr;
+      x_subtract_q  <= d_ctl.alu != ALU_ADD;
     end
     if (!x_busy) begin
       x_valid_q <= d_go;
@@ -306,7 +309,7 @@ module fenn_core
   assign x_unsigned = x_ctl_q.branch ? x_word_q[13]
                                      : x_ctl_q.alu == ALU_SLTU || x_ctl_q.alu == ALU_MINU || x_ctl_q.alu == ALU_MAXU;
   fenn_alu i_alu (
-    .op_i(x_ctl_q.alu), .b_inv_i(x_ctl_q.b_inv), .unsigned_i(x_unsigned), .a_i(x_a_q), .b_i(x_b_q),
+    .op_i(x_ctl_q.alu), .subtract_i(x_subtract_q), .b_inv_i(x_ctl_q.b_inv), .unsigned_i(x_unsigned), .a_i(x_a_q), .b_i(x_b_q),
     .result_o(alu), .lt_o(lt), .eq_o(eq)
   );
   assign x_result = alu;
@@ -424,7 +427,7 @@ module fenn_core
     .addr_i(x_word_q[31:20]), .funct3_i(x_word_q[13:12]), .no_write_i(x_word_q[19:15] == '0),
     .operand_i(x_word_q[14] ? 32'(x_word_q[19:15]) : x_a_q), .commit_i(x_valid_q && x_ctl_q.csr && !csr_illegal),
     .read_o(csr_read), .illegal_o(csr_illegal),
-    .trap_i(x_trap && !x_fatal), .trap_pc_i(x_pc_q), .trap_cause_i(x_cause), .trap_value_i(x_value),
+    .trap_i(trap_q), .trap_pc_i(x_pc_q), .trap_cause_i(trap_cause_q), .trap_value_i(trap_value_q),
     .mret_i(x_valid_q && x_ctl_q.mret), .mtvec_o(mtvec), .mepc_o(mepc),
     .count_cycle_i(x_counting_q && !x_ends), .count_inst_i(x_valid_q && !x_busy), .uncount_inst_i(x_trap || x_stop),
     .mm2s_o, .mm2s_start_o, .mm2s_status_i, .s2mm_o, .s2mm_start_o, .s2mm_status_i
@@ -481,6 +484,10 @@ module fenn_core
       else if (x_trap)         halt_cause_q <= HALT_TRAP;
       else if (x_ctl_q.ebreak) halt_cause_q <= HALT_EBREAK;
       else                     halt_cause_q <= HALT_ECALL;
+    end
+    // CSRs take these one cycle later, when nothing is in X; the host may look at them while the core is halted.
+    trap_q <= x_trap && !x_fatal;
+    if (x_valid_q) begin
       trap_cause_q <= x_cause;
       trap_value_q <= x_value;
     end
@@ -488,6 +495,7 @@ module fenn_core
       running_q    <= 1'b0;
       step_q       <= 1'b0;
       stepped_q    <= 1'b0;
+      trap_q       <= 1'b0;
       halt_cause_q <= HALT_RESET;
     end
   end

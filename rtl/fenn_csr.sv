@@ -1,7 +1,8 @@
 // The control and status registers.
 //
 // Contract: one access a cycle, in X. read_o is the old value; illegal_o says that the access is none: no such register, or a
-// write to one that can only be read. An access is done if commit_i; trap_i and mret_i change the trap registers instead.
+// write to one that can only be read. An access is done if commit_i; trap_i, one cycle after X, and mret_i change the trap
+// registers instead.
 // Counters: count_cycle_i is a cycle that passes, count_inst_i an instruction retired, unless uncount_inst_i, which comes late
 // and is made good one cycle later, long before anybody can read it; none counts into a counter that is
 // written in the same cycle, and mcountinhibit takes effect in the cycle after its write.
