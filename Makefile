@@ -2,12 +2,14 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check gen lint synth bench fuzz-assembler doc clean setup setup-rtl show-keystone show-assembler \
-    show-simulator
+.PHONY: help demo test check gen lint synth bench cosim cosim-long coverage-rtl fuzz-assembler doc clean setup setup-rtl \
+    show-keystone show-assembler show-simulator show-rtl
 
 CARGO ?= cargo
 OUT   := out
 BIN   := target/release
+# As the tests build it: the core's C++ is optimised in every profile.
+COSIM := $(CARGO) run --quiet -p fenn-verilated --bin fenn-cosim
 # What only the documentation needs; another version is another folder, so a change of it installs anew.
 MDBOOK_VERSION := 0.5.4
 TOOLS          := target/tools/mdbook-$(MDBOOK_VERSION)
@@ -59,9 +61,26 @@ $(EDA)/done:
 	$(EDA)/bin/pip install --quiet --requirement rtl/synth/requirements.txt
 	touch $@
 
-bench: ## simulated instructions and assembled lines per second
+bench: setup-rtl ## simulated instructions, assembled lines, and cycles of the Verilated core per second
 	$(CARGO) bench --quiet -p fenn-iss
 	$(CARGO) bench --quiet -p fenn-assembler --bench lines
+	$(COSIM) -- --speed
+	FENN_VERILATED_MODELS=board FENN_VERILATED_THREADS=2 $(COSIM) --target-dir target/threads -- --speed
+
+cosim: setup-rtl ## the SystemVerilog core against the simulator, random programs with a fresh seed
+	$(COSIM) -- --config all
+
+cosim-long: setup-rtl ## the same for 10^8 cycles
+	$(COSIM) -- --config all --cycles 34000000
+
+# Models with counters are models of their own, so they have a target folder of their own.
+coverage-rtl: setup-rtl ## which lines of the core random programs execute
+	rm -rf $(OUT)/coverage-rtl
+	mkdir -p $(OUT)/coverage-rtl
+	FENN_VERILATED_COVERAGE=1 FENN_VERILATED_MODELS=board,wide,compact $(COSIM) --target-dir target/coverage-rtl -- \
+	    --config all --seed 1 --lines $(OUT)/coverage-rtl/lines.dat
+	verilator_coverage --annotate $(OUT)/coverage-rtl/annotated $(OUT)/coverage-rtl/lines-*.dat | tee $(OUT)/coverage-rtl/total.txt
+	@echo "annotated sources: $(OUT)/coverage-rtl/annotated"
 
 # Seconds for each of the three targets.
 FUZZ_SECONDS ?= 600
@@ -104,10 +123,15 @@ show-simulator: setup ## the simulator's figures, each against its gate
 	$(CARGO) build --release --quiet --workspace
 	$(BIN)/fenn-show simulator
 
+show-rtl: setup setup-rtl coverage-rtl ## the SystemVerilog core's figures, each against its gate
+	$(CARGO) build --release --quiet --workspace
+	$(BIN)/fenn-show rtl
+
 # Debian packages, only where they are missing.
 setup:
 	@ci/install.sh riscv64-unknown-elf-as:binutils-riscv64-unknown-elf qemu-riscv32:qemu-user \
 	    gdb-multiarch:gdb-multiarch
 
 setup-rtl:
-	@ci/install.sh verilator:verilator
+	@ci/install.sh verilator:verilator g++:g++
+	@[ -e /usr/include/zlib.h ] || ci/install.sh zlib.h:zlib1g-dev

@@ -11,6 +11,7 @@ declare -A allowed=(
   [fenn-compiler]="fenn-isa"
   [fenn-host]="fenn-isa fenn-iss"
   [fenn-yin-yang]="fenn-isa fenn-compiler"
+  [fenn-verilated]="fenn-isa fenn-assembler fenn-iss fenn-host"
   [fenn-testbench]="fenn-isa fenn-assembler fenn-iss fenn-compiler fenn-host fenn-yin-yang"
 )
 

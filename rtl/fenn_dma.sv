@@ -7,7 +7,8 @@
 // Read and write bursts are independent, do not cross 4 KiB, and are asked for as fast as they are accepted. A beat of W is
 // offered once the address of its burst has been accepted. Errors of the slave end in the status, not in the transfer.
 //
-// Vector memory is used for a cycle for each row and channel; when both want it they take turns.
+// Vector memory is used for a cycle for each row and channel. Where a row has two beats or more, that both want it never
+// delays a transfer; where it has one, what comes from DRAM goes first, every cycle if it comes so fast.
 // Not here: the registers (fenn_csr).
 module fenn_dma
   import fenn_isa_pkg::*;
@@ -102,26 +103,27 @@ module fenn_dma
   );
 
   // ------------------------------------------------------------------------------------------------------ port of memory
-  // Both channels ask; they take turns when both do.
+  // Both channels ask. A read comes first, for its row is due in the next cycle, while a row that is to be written can wait for
+  // one, if it has more than one beat; the cycle behind a read is the write's.
   logic               write_request;
   logic               read_request;
   logic               write_grant;
   logic               read_grant;
-  logic               wrote_q;
+  logic               was_read_q;
   logic [RowBits-1:0] write_row_q;
   logic [RowBits-1:0] read_row_q;
-  assign write_grant = write_request && !(read_request && wrote_q);
-  assign read_grant  = read_request && !write_grant;
+  assign read_grant  = read_request && !(write_request && (was_read_q || Beats == 1));
+  assign write_grant = write_request && !read_grant;
   assign vmem_en_o   = write_grant || read_grant;
   assign vmem_we_o   = write_grant;
   assign vmem_row_o  = write_grant ? write_row_q : read_row_q;
   always_ff @(posedge clk_i) begin
-    wrote_q <= write_grant;
+    was_read_q <= read_grant;
     if (write_grant) write_row_q <= write_row_q + RowBits'(1);
     if (read_grant) read_row_q <= read_row_q + RowBits'(1);
     if (mm2s_go) write_row_q <= mm2s_i[1][RowShift +: RowBits];
     if (s2mm_go) read_row_q <= s2mm_i[0][RowShift +: RowBits];
-    if (!rst_ni) wrote_q <= 1'b0;
+    if (!rst_ni) was_read_q <= 1'b0;
   end
 
   // ---------------------------------------------------------------------------------------------------------------- MM2S
@@ -130,36 +132,36 @@ module fenn_dma
     .valid_o(axi_arvalid_o), .ready_i(axi_arready_i), .addr_o(axi_araddr_o), .len_o(axi_arlen_o)
   );
 
-  // A beat waits in r_q; the ones of its row that came before it, in front_q.
-  logic                 r_valid_q;
-  logic [AxiWidth-1:0]  r_q;
-  logic                 r_pop;
-  logic                 r_row;      // it completes a row
-  logic [CountBits-1:0] r_left_q;   // beats that have not been popped
+  // Beats go to their places in a row; a whole row is written in the next cycle, or the one after, by when the first beat of
+  // the next row may have come: the whole row's own first beat is kept apart. The status goes by the beats.
+  logic                 r_accept;
+  logic                 r_first;     // the next beat is the first of a row
+  logic                 r_row;       // it completes one
+  logic                 row_full_q;
+  logic [CountBits-1:0] r_left_q;    // beats that have not been accepted
   logic                 r_started_q;
+  logic                 r_first_q;
+  logic                 r_last_q;
   logic                 r_done_q;
   logic                 r_slave_q;
   logic                 r_decode_q;
-  logic                 r_accept;
-  assign r_accept     = axi_rvalid_i && axi_rready_o;
-  assign axi_rready_o = mm2s_busy && (!r_valid_q || r_pop);
-  assign r_pop        = r_valid_q && (!r_row || write_grant);
-  assign write_request = r_valid_q && r_row;
-  assign mm2s_first   = r_pop && !r_started_q;
-  assign mm2s_done    = r_done_q;
-  assign mm2s_error   = {r_slave_q, r_decode_q};
+  assign axi_rready_o  = mm2s_busy && (!row_full_q || r_first || was_read_q);
+  assign r_accept      = axi_rvalid_i && axi_rready_o;
+  assign write_request = row_full_q;
+  assign mm2s_first    = r_first_q;
+  assign mm2s_done     = r_done_q;
+  assign mm2s_error    = {r_slave_q, r_decode_q};
   always_ff @(posedge clk_i) begin
-    if (r_pop) begin
-      r_valid_q   <= 1'b0;
+    if (write_grant) row_full_q <= 1'b0;
+    r_first_q <= r_accept && !r_started_q;
+    r_last_q  <= r_accept && r_left_q == CountBits'(1);
+    r_done_q  <= r_last_q;
+    if (r_accept) begin
+      if (r_row) row_full_q <= 1'b1;
       r_left_q    <= r_left_q - CountBits'(1);
       r_started_q <= 1'b1;
-    end
-    r_done_q <= r_pop && r_left_q == CountBits'(1);
-    if (r_accept) begin
-      r_valid_q  <= 1'b1;
-      r_q        <= axi_rdata_i;
-      r_slave_q  <= r_slave_q || axi_rresp_i == 2'b10;
-      r_decode_q <= r_decode_q || axi_rresp_i == 2'b11;
+      r_slave_q   <= r_slave_q || axi_rresp_i == 2'b10;
+      r_decode_q  <= r_decode_q || axi_rresp_i == 2'b11;
     end
     if (mm2s_go) begin
       r_left_q    <= mm2s_i[2][BeatShift +: CountBits];
@@ -168,8 +170,10 @@ module fenn_dma
       r_decode_q  <= 1'b0;
     end
     if (!rst_ni) begin
-      r_valid_q <= 1'b0;
-      r_done_q  <= 1'b0;
+      row_full_q <= 1'b0;
+      r_first_q  <= 1'b0;
+      r_last_q   <= 1'b0;
+      r_done_q   <= 1'b0;
     end
   end
 
@@ -247,30 +251,37 @@ module fenn_dma
     end
   end
 
-  // Which beat of a row r_q holds, and W offers.
+  // Which beat of a row comes next, and which one W offers.
   if (Beats > 1) begin : gen_beats
     localparam int unsigned IndexBits = $clog2(Beats);
-    logic [IndexBits-1:0]         r_index_q;
-    logic [IndexBits-1:0]         w_index_q;
-    logic [(Beats-1)*AxiWidth-1:0] front_q;
+    logic [IndexBits-1:0]           r_index_q;
+    logic [IndexBits-1:0]           w_index_q;
+    logic [Beats-1:0][AxiWidth-1:0] beats_q;
+    logic [AxiWidth-1:0]            first_q;   // of the whole row
     always_ff @(posedge clk_i) begin
-      if (r_pop) begin
+      if (r_accept) begin
         r_index_q <= r_index_q + 1'b1;
-        // The oldest beat ends up lowest.
-        front_q <= ((Beats-1)*AxiWidth)'({r_q, front_q} >> AxiWidth);
+        if (r_row) first_q <= beats_q[0];
+      end
+      for (int unsigned i = 0; i < Beats; i++) begin
+        if (r_accept && r_index_q == IndexBits'(i)) beats_q[i] <= axi_rdata_i;
       end
       if (w_accept) w_index_q <= w_index_q + 1'b1;
       if (!rst_ni || mm2s_go) r_index_q <= '0;
       if (!rst_ni || s2mm_go) w_index_q <= '0;
     end
+    assign r_first      = r_index_q == '0;
     assign r_row        = &r_index_q;
     assign w_row_last   = &w_index_q;
-    assign vmem_wdata_o = {r_q, front_q};
+    assign vmem_wdata_o = {beats_q[Beats-1:1], first_q};
     assign vmem_part_o  = w_index_q;
   end else begin : gen_beat
+    logic [AxiWidth-1:0] beat_q;
+    always_ff @(posedge clk_i) if (r_accept) beat_q <= axi_rdata_i;
+    assign r_first      = 1'b1;
     assign r_row        = 1'b1;
     assign w_row_last   = 1'b1;
-    assign vmem_wdata_o = r_q;
+    assign vmem_wdata_o = beat_q;
     assign vmem_part_o  = '0;
   end
 

@@ -11,7 +11,8 @@
 //! - DECODE_ERROR: bytes that are not in DRAM or not in vector memory; the engine does not wrap.
 //!
 //! A start while the channel is busy is dropped; INTERNAL_ERROR then stands beside the running transfer's state, and
-//! instead of OK when it has ended, until the next start. SLAVE_ERROR does not occur here. Channels that end in the same
+//! instead of OK when it has ended, until the next start. DRAM refuses nothing, unless
+//! somebody who times transfers from outside says so ([`crate::Machine::set_transfer_times`]). Channels that end in the same
 //! cycle move their data in the order MM2S, S2MM.
 //!
 //! Not here: the data (see [`crate::memory`]).
@@ -68,12 +69,14 @@ pub(crate) struct Running {
     ends: u64,
     /// Cycles from one row to the next.
     row_cycles: u64,
+    /// Bits of the status that DRAM's answers amount to.
+    errors: u32,
 }
 
 impl Running {
     pub(crate) fn new(transfer: Transfer, begins: u64, dram: &DramTiming) -> Self {
         let ends = begins + dram.transfer_cycles(transfer.bytes);
-        Self { transfer, begins, ends, row_cycles: dram.row_cycles() }
+        Self { transfer, begins, ends, row_cycles: dram.row_cycles(), errors: 0 }
     }
 }
 
@@ -191,6 +194,15 @@ impl Dma {
         self.next_event = self.next_event.min(begins);
     }
 
+    /// Says when the running transfer begins and ends, and which errors its status shows then.
+    pub(crate) fn set_times(&mut self, direction: Direction, begins: u64, ends: u64, errors: u32) {
+        if let Some(running) = &mut self.channels[direction as usize].running {
+            (running.begins, running.ends) = (begins, ends);
+            running.errors = errors & (dma_status::SLAVE_ERROR | dma_status::DECODE_ERROR);
+            *self = Self::from_channels(std::mem::take(&mut self.channels));
+        }
+    }
+
     /// Both channels as they are, whatever they were doing.
     pub(crate) fn from_channels(channels: [Channel; 2]) -> Self {
         let event = |channel: &Channel| {
@@ -210,12 +222,13 @@ impl Dma {
         order.sort_by_key(|direction| self.channel(*direction).running.as_ref().map_or(NEVER, |running| running.ends));
         for direction in order {
             let channel = &mut self.channels[direction as usize];
-            let Some(Running { transfer, begins, ends, .. }) = channel.running.clone() else { continue };
+            let Some(Running { transfer, begins, ends, errors, .. }) = channel.running.clone() else { continue };
             let refused = channel.status & dma_status::INTERNAL_ERROR;
             if clock >= ends {
                 memory.transfer(&transfer);
                 channel.running = None;
-                channel.status = dma_status::IDLE | if refused != 0 { refused } else { dma_status::OK };
+                let wrong = refused | errors;
+                channel.status = dma_status::IDLE | if wrong != 0 { wrong } else { dma_status::OK };
                 done(&transfer);
             } else if clock >= begins {
                 channel.status = dma_status::TRANSFERRING | refused;

@@ -22,6 +22,7 @@ use fenn_isa::usage::Usage;
 
 use crate::builder::MachineBuilder;
 use crate::csr::{MIE, MPIE};
+use crate::dma::Direction;
 use crate::engine::{self, Blocks, Engine, Host};
 use crate::error::Error;
 use crate::execute::{Core, Exit, Halt, NO_HANDLER, NO_READY_FLAG};
@@ -234,6 +235,22 @@ impl Machine {
             self.blocks.clear(self.timing.profile());
         }
         Ok(())
+    }
+
+    /// Says when the channel's running transfer begins to move data and when it has ended, in place of the profile's DRAM:
+    /// instructions issued at `begins` or later read TRANSFERRING, those issued at `ends` or later IDLE, with the bits
+    /// DECODE_ERROR and SLAVE_ERROR of `errors`. What is not known yet is `u64::MAX`, and said later; without a running
+    /// transfer nothing happens.
+    ///
+    /// For a testbench beside a real engine, whose DRAM takes any time. The data move all the same at the end; what an
+    /// engine leaves of a transfer with an error is its own. A snapshot keeps no such times.
+    pub fn set_transfer_times(&mut self, direction: Direction, begins: u64, ends: u64, errors: u32) {
+        self.core.state.dma.set_times(direction, begins, ends, errors);
+    }
+
+    /// Completes running transfers at once, as at a program's own end; the clock stands still.
+    pub fn finish_transfers<O: Observer>(&mut self, observer: &mut O) {
+        self.advance_dma(u64::MAX, observer);
     }
 
     /// Runs until the program stops or a limit is reached.

@@ -459,3 +459,33 @@ fn accesses_name_their_kind() {
     machine.run(Limits::default(), &mut kinds);
     assert_eq!(kinds.0, [AccessKind::Load, AccessKind::Store, AccessKind::Load]);
 }
+
+#[test]
+fn transfers_can_be_timed_from_outside() {
+    use fenn_iss::dma::Direction::IntoVector;
+    let lines = [
+        "addi a0, zero, 64",
+        "csrrw zero, mm2s_count, a0",
+        "csrrwi zero, mm2s_control, 1",
+        "csrrs a1, mm2s_status, zero",
+        "csrrs a2, mm2s_status, zero",
+        "csrrs a3, mm2s_status, zero",
+        "ecall",
+    ];
+    let mut machine = machine(&lines, support::PLAIN);
+    machine.write(Space::Dram, 0, &[7; 64]).unwrap();
+    for _ in 0..3 {
+        machine.step(&mut ()).unwrap();
+    }
+    machine.set_transfer_times(IntoVector, u64::MAX, u64::MAX, 0);
+    machine.step(&mut ()).unwrap();
+    // The instruction in cycle 4 sees it begin, the one in cycle 5 sees it ended.
+    machine.set_transfer_times(IntoVector, 4, u64::MAX, 0);
+    machine.step(&mut ()).unwrap();
+    assert_eq!(machine.read_bytes(Space::Vector, 0, 64).unwrap(), [0; 64]);
+    machine.set_transfer_times(IntoVector, 4, 5, dma_status::SLAVE_ERROR | dma_status::OK);
+    machine.step(&mut ()).unwrap();
+    assert_eq!(machine.read_bytes(Space::Vector, 0, 64).unwrap(), [7; 64]);
+    let states = [11, 12, 13].map(|index| machine.state().x(x(index)));
+    assert_eq!(states, [dma_status::START, dma_status::TRANSFERRING, dma_status::IDLE | dma_status::SLAVE_ERROR]);
+}

@@ -21,6 +21,7 @@ pub mod part;
 pub mod pipeline_reference;
 pub mod random;
 pub mod random_words;
+pub mod rtl_figures;
 pub mod shared;
 pub mod simulator_figures;
 pub mod tools;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use fenn_testbench::part::Part;
-use fenn_testbench::{assembler_figures, keystone, simulator_figures};
+use fenn_testbench::{assembler_figures, keystone, rtl_figures, simulator_figures};
 
 /// Measures the figures the project promises, then and there, and prints each beside its gate.
 ///
@@ -29,6 +29,8 @@ enum Topic {
     Assembler,
     /// The simulator beside its witnesses.
     Simulator,
+    /// The SystemVerilog core, beside the simulator.
+    Rtl,
 }
 
 fn main() -> ExitCode {
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         Topic::Keystone => &keystone::PARTS,
         Topic::Assembler => &assembler_figures::PARTS,
         Topic::Simulator => &simulator_figures::PARTS,
+        Topic::Rtl => &rtl_figures::PARTS,
     };
     let mut missed = 0;
     for figure in parts.iter().flat_map(|part| part.figures()) {

@@ -1,0 +1,253 @@
+//! The models: Verilator makes C++ of the core, once for each configuration, and this compiles it with the shim.
+//!
+//! Contract: `VERILATOR` names the Verilator to use, else the one on the path; it must be 5.006 or newer. Without one the
+//! crate is built without models, with a warning, and asking for a model is an error that says so: whoever builds the whole
+//! workspace for the tools needs no Verilator. Anything that goes wrong while there is one fails the build.
+//!
+//! `FENN_VERILATED_MODELS` may list, with commas, those to be built, for whoever changes the core and wants to wait for
+//! one only; all others are then missing. `FENN_VERILATED_COVERAGE=1` adds counters of executed lines, `FENN_VERILATED_THREADS=N` makes models of N threads; both
+//! are for builds of their own, in a target folder of their own.
+
+use std::collections::{BTreeSet, hash_map::DefaultHasher};
+use std::env;
+use std::error::Error;
+use std::fs;
+use std::hash::{Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+#[allow(unreachable_pub, reason = "the library's half of the file")]
+#[path = "src/mutation.rs"]
+mod mutation;
+
+/// Name, and parameters other than the top's defaults. As in `src/configuration.rs`, which says what they are.
+const MODELS: [(&str, &[&str]); 3] = [("board", &["Config=0"]), ("wide", &["Config=2"]), ("compact", COMPACT)];
+const COMPACT: &[&str] = &[
+    "Config=1",
+    "Lanes=32",
+    "ImemBytes=8192",
+    "SmemBytes=4096",
+    "VmemBytes=32768",
+    "LlmHalfwords=64",
+    "DramBytes=1048576",
+    "AxiWidth=32",
+    "AxiBurst=16",
+];
+/// The model with all mutants: small memories, and a port as the board's.
+const MUTANTS: (&str, &[&str]) = (
+    "mutants",
+    &["Config=0", "ImemBytes=8192", "SmemBytes=4096", "VmemBytes=32768", "LlmHalfwords=64", "DramBytes=1048576"],
+);
+
+/// The first version whose scheduling these models were tried with.
+const OLDEST: (u32, u32) = (5, 6);
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rustc-check-cfg=cfg(verilated)");
+    for name in ["VERILATOR", "FENN_VERILATED_COVERAGE", "FENN_VERILATED_THREADS", "FENN_VERILATED_MODELS"] {
+        println!("cargo::rerun-if-env-changed={name}");
+    }
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=shim");
+    println!("cargo::rerun-if-changed=mutants.toml");
+    println!("cargo::rerun-if-changed=src/ports.rs");
+    println!("cargo::rerun-if-changed=src/ffi.rs");
+    println!("cargo::rerun-if-changed=src/mutation.rs");
+
+    let Some(verilator) = verilator()? else {
+        println!(
+            "cargo::warning=Verilator is not installed: built without models of the core (make setup-rtl installs it)"
+        );
+        return Ok(());
+    };
+    println!("cargo::rustc-cfg=verilated");
+
+    let rtl = Path::new("../../rtl").canonicalize()?;
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
+    let files = file_list(&rtl)?;
+    for file in files.iter().chain([&rtl.join("fenn.f")]) {
+        println!("cargo::rerun-if-changed={}", file.display());
+    }
+
+    let wanted = env::var("FENN_VERILATED_MODELS").ok();
+    let wants = |name: &str| wanted.as_ref().is_none_or(|list| list.split(',').any(|one| one == name));
+    let mut models = Vec::new();
+    for (name, parameters) in MODELS.into_iter().filter(|(name, _)| wants(name)) {
+        models.push(Model { name, parameters, files: files.clone(), folder: out.join(name) });
+    }
+    let (name, parameters) = MUTANTS;
+    if wants(name) {
+        let files = mutation::apply(Path::new("mutants.toml"), &rtl, &files, &out.join("mutated"))?;
+        models.push(Model { name, parameters, files, folder: out.join(name) });
+    }
+    for model in &models {
+        model.make(&verilator)?;
+    }
+    // Whoever needs something comes before what has it: the shim, the models, Verilator's own library.
+    shim(&verilator, &models)?;
+    for model in &models {
+        println!("cargo::rustc-link-search=native={}", model.folder.display());
+        println!("cargo::rustc-link-lib=static=fenn_model_{}", model.name);
+    }
+    library(&verilator)
+}
+
+/// The files that `fenn.f` lists, in its order.
+fn file_list(rtl: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
+    let list = fs::read_to_string(rtl.join("fenn.f"))?;
+    let top = rtl.parent().ok_or("rtl/ is in the checkout")?;
+    Ok(list.lines().map(str::trim).filter(|line| line.ends_with(".sv")).map(|line| top.join(line)).collect())
+}
+
+struct Verilator {
+    command: String,
+    version: String,
+    /// Where its C++ headers are.
+    include: PathBuf,
+    coverage: bool,
+    threads: u32,
+}
+
+fn verilator() -> Result<Option<Verilator>, Box<dyn Error>> {
+    let named = env::var("VERILATOR").ok();
+    let command = named.clone().unwrap_or_else(|| "verilator".to_owned());
+    let version = match Command::new(&command).arg("--version").output() {
+        Ok(output) => String::from_utf8(output.stdout)?,
+        Err(error) => match named {
+            Some(named) => return Err(format!("VERILATOR={named} cannot be run: {error}").into()),
+            None => return Ok(None),
+        },
+    };
+    let number = version.split_whitespace().nth(1).unwrap_or_default();
+    let parts: Vec<u32> = number.split('.').filter_map(|part| part.parse().ok()).collect();
+    let good = matches!(parts.as_slice(), [major, minor, ..] if (*major, *minor) >= OLDEST);
+    if !good {
+        let (major, minor) = OLDEST;
+        return Err(format!("{command} is version `{number}`; {major}.{minor:03} or newer is needed").into());
+    }
+    let root = Command::new(&command).args(["--getenv", "VERILATOR_ROOT"]).output()?;
+    let include = Path::new(String::from_utf8(root.stdout)?.trim()).join("include");
+    let threads = env::var("FENN_VERILATED_THREADS").ok().map_or(Ok(1), |text| text.parse())?;
+    let coverage = env::var("FENN_VERILATED_COVERAGE").is_ok_and(|value| value == "1");
+    Ok(Some(Verilator { command, version: number.to_owned(), include, coverage, threads }))
+}
+
+/// A configuration of the core to be built.
+struct Model {
+    name: &'static str,
+    parameters: &'static [&'static str],
+    files: Vec<PathBuf>,
+    folder: PathBuf,
+}
+
+impl Model {
+    fn prefix(&self) -> String {
+        format!("Vfenn_{}", self.name)
+    }
+
+    fn arguments(&self, verilator: &Verilator) -> Vec<String> {
+        let mut arguments = vec!["--cc", "--top-module", "fenn_top", "-O3", "--x-assign", "fast", "--x-initial", "0"];
+        // Style is `make lint`'s business; what Verilator may misunderstand still ends the build.
+        arguments.extend(["--noassert", "-Wno-lint", "-Wno-style", "--trace-fst", "--no-timing"]);
+        if verilator.coverage {
+            arguments.push("--coverage-line");
+        }
+        let threads = verilator.threads.to_string();
+        let prefix = self.prefix();
+        arguments.extend(["--threads", &threads, "--prefix", &prefix]);
+        let parameters = self.parameters.iter().map(|parameter| format!("-G{parameter}"));
+        arguments.iter().map(|argument| (*argument).to_owned()).chain(parameters).collect()
+    }
+
+    /// Makes the model's library, unless it is there and was made of the same.
+    fn make(&self, verilator: &Verilator) -> Result<(), Box<dyn Error>> {
+        let arguments = self.arguments(verilator);
+        let mut hasher = DefaultHasher::new();
+        (&verilator.version, &verilator.command, &arguments).hash(&mut hasher);
+        for file in &self.files {
+            fs::read(file)?.hash(&mut hasher);
+        }
+        let key = format!("{:016x}", hasher.finish());
+        let stamp = self.folder.join("made-of");
+        if fs::read_to_string(&stamp).is_ok_and(|made| made == key) {
+            return Ok(());
+        }
+        if self.folder.exists() {
+            fs::remove_dir_all(&self.folder)?;
+        }
+        let mut command = Command::new(&verilator.command);
+        command.args(&arguments).arg("--Mdir").arg(&self.folder).args(&self.files);
+        let output = command.output()?;
+        if !output.status.success() {
+            return Err(format!("verilator, model {}:\n{}", self.name, String::from_utf8_lossy(&output.stderr)).into());
+        }
+        self.compile(verilator)?;
+        Ok(fs::write(stamp, key)?)
+    }
+
+    fn compile(&self, verilator: &Verilator) -> Result<(), Box<dyn Error>> {
+        let (mut fast, mut slow) = (verilator.compiler(2), verilator.compiler(0));
+        let mut files = BTreeSet::new();
+        for entry in fs::read_dir(&self.folder)? {
+            files.insert(entry?.path());
+        }
+        for path in files.iter().filter(|path| path.extension().is_some_and(|extension| extension == "cpp")) {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            // Executed once, or while a waveform is written.
+            let seldom = ["__Slow", "__Syms", "__ConstPool", "__Trace"].iter().any(|part| name.contains(part));
+            if seldom {
+                slow.file(path)
+            } else {
+                fast.file(path)
+            };
+        }
+        for build in [&mut fast, &mut slow] {
+            build.include(&self.folder).out_dir(&self.folder).cargo_metadata(false);
+        }
+        fast.objects(slow.try_compile_intermediates()?);
+        Ok(fast.try_compile(&format!("fenn_model_{}", self.name))?)
+    }
+}
+
+impl Verilator {
+    /// The C++ compiler as all of this needs it.
+    fn compiler(&self, optimise: u32) -> cc::Build {
+        let mut build = cc::Build::new();
+        self.set(&mut build, optimise);
+        build
+    }
+
+    fn set(&self, build: &mut cc::Build, optimise: u32) {
+        build.cpp(true).std("c++17").warnings(false).opt_level(optimise).debug(false);
+        build.include(&self.include).include(self.include.join("vltstd"));
+        build.flag_if_supported("-faligned-new").flag("-pthread");
+        for (name, value) in [("VM_SC", "0"), ("VM_TRACE", "1"), ("VM_TRACE_FST", "1"), ("VM_TRACE_VCD", "0")] {
+            build.define(name, value);
+        }
+        build.define("VM_COVERAGE", if self.coverage { "1" } else { "0" });
+    }
+}
+
+/// The shim, which knows which models there are.
+fn shim(verilator: &Verilator, models: &[Model]) -> Result<(), Box<dyn Error>> {
+    let mut build = cxx_build::bridges(["src/ports.rs", "src/ffi.rs"]);
+    verilator.set(&mut build, 2);
+    for model in models {
+        build.include(&model.folder).define(&format!("FENN_MODEL_{}", model.name), "1");
+    }
+    Ok(build.file("shim/core.cpp").try_compile("fenn_verilated_shim")?)
+}
+
+/// What Verilator's models share.
+fn library(verilator: &Verilator) -> Result<(), Box<dyn Error>> {
+    let mut files = vec!["verilated.cpp", "verilated_threads.cpp", "verilated_fst_c.cpp"];
+    if verilator.coverage {
+        files.push("verilated_cov.cpp");
+    }
+    let mut build = verilator.compiler(2);
+    build.files(files.iter().map(|file| verilator.include.join(file)));
+    build.try_compile("fenn_verilated_library")?;
+    println!("cargo::rustc-link-lib=z");
+    println!("cargo::rustc-link-lib=pthread");
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! Random programs: core and simulator agree at every retirement, in value and in cycle.
+//!
+//! One seed is fixed and has to fill every bin of the coverage plan that can be filled; one is fresh, and printed.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use fenn_verilated::campaign::{self, Plan};
+use fenn_verilated::configuration::Configuration;
+use fenn_verilated::coverage::Coverage;
+
+/// Cycles of each configuration: with the fixed seed, and with the fresh one.
+const CYCLES: [(&str, u64, u64); 3] =
+    [("board", 800_000, 200_000), ("wide", 800_000, 200_000), ("compact", 800_000, 200_000)];
+/// One with which so many cycles meet every bin.
+const SEED: u64 = 101;
+
+fn run(name: &str, seed: u64, cycles: u64) -> (u64, Box<Coverage>) {
+    let configuration = Configuration::by_name(name).expect("it is in the table");
+    let wave = std::env::temp_dir().join(format!("fenn-{name}-{seed}.fst"));
+    let plan = Plan {
+        configuration,
+        mutant: 0,
+        seed,
+        first: 0,
+        programs: u64::MAX,
+        cycles,
+        shrink: true,
+        wave: Some(wave),
+        lines: None,
+    };
+    let outcome = campaign::run(&plan).unwrap_or_else(|failure| panic!("{failure}"));
+    if let Some(report) = outcome.failure {
+        panic!("{name}: {report}");
+    }
+    assert!(outcome.cycles >= cycles, "{name}: {} cycles", outcome.cycles);
+    assert_eq!(outcome.limited, 0, "{name}, seed {seed}: programs that do not end");
+    (outcome.cycles, outcome.coverage)
+}
+
+#[test]
+fn a_fixed_seed() {
+    let mut all = Coverage::default();
+    let mut cycles = 0;
+    for (name, most, _) in CYCLES {
+        let (ran, coverage) = run(name, SEED, most);
+        all.add(&coverage);
+        cycles += ran;
+    }
+    let summary = all.summary();
+    println!("{cycles} cycles, 0 mismatches, {} of {} bins", summary.filled, summary.possible);
+    let holes: Vec<_> = summary.holes.iter().filter(|hole| hole.reason.is_none()).map(|hole| &hole.bin).collect();
+    assert!(holes.is_empty(), "empty without a reason: {holes:#?}");
+}
+
+#[test]
+fn a_fresh_seed() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970");
+    let seed = now.as_nanos() as u64 & 0xffff_ffff;
+    println!("seed {seed}");
+    let cycles: u64 = CYCLES.iter().map(|(name, _, cycles)| run(name, seed, *cycles).0).sum();
+    println!("seed {seed}: {cycles} cycles, 0 mismatches");
+}
