@@ -12,7 +12,7 @@
 //!   that wrap; lanes that take part: none, some, all; transfers in flight while an instruction of each class is executed;
 //!   values of the status registers.
 //!
-//! [`Coverage::holes`] lists the bins of the plan that are empty, with the reason where there is one.
+//! [`Coverage::summary`] lists the bins of the plan that are empty, with the reason where there is one.
 
 use std::collections::BTreeMap;
 

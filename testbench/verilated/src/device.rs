@@ -39,7 +39,6 @@ impl Both {
     }
 }
 
-#[expect(clippy::boxed_local, reason = "as the errors come")]
 fn differs(failure: Box<Failure>) -> DeviceError {
     DeviceError::Fault { pc: failure.pc.unwrap_or(0), cause: 0, value: 0, text: failure.to_string() }
 }

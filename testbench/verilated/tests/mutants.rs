@@ -12,5 +12,5 @@ fn every_mutant_is_caught() {
         .map(|verdict| format!("{}: {} ({})", verdict.number, verdict.mutant.breaks, verdict.mutant.file))
         .collect();
     assert!(survivors.is_empty(), "not caught: {survivors:#?}");
-    println!("{} of {} mutants caught", verdicts.len(), verdicts.len());
+    eprintln!("{} of {} mutants caught", verdicts.len(), verdicts.len());
 }

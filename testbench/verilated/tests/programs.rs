@@ -29,7 +29,7 @@ fn every_kernel() {
         CALLS.iter().flat_map(|calls| calls.sources).map(|name| (*name).to_owned()).collect();
     assert_eq!(called, there, "every kernel is called, and no other");
     let compared = kernels::run_all().unwrap_or_else(|failure| panic!("{failure}"));
-    println!("{} programs, {} cycles", compared.programs, compared.cycles);
+    eprintln!("{} programs, {} cycles", compared.programs, compared.cycles);
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn the_promised_loops() {
     let dense = kernels::dense().unwrap_or_else(|failure| panic!("{failure}"));
     let sparse = kernels::sparse().unwrap_or_else(|failure| panic!("{failure}"));
     let lif = kernels::lif().unwrap_or_else(|failure| panic!("{failure}"));
-    println!("{dense:?} {sparse:?} {lif:?}");
+    eprintln!("{dense:?} {sparse:?} {lif:?}");
     assert!(dense.cycles <= 4.75, "{dense:?}");
     assert!(sparse.cycles <= 6.5, "{sparse:?}");
     assert_eq!(lif.other_stalls, 0.0, "{lif:?}");

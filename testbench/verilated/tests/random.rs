@@ -47,7 +47,7 @@ fn a_fixed_seed() {
         cycles += ran;
     }
     let summary = all.summary();
-    println!("{cycles} cycles, 0 mismatches, {} of {} bins", summary.filled, summary.possible);
+    eprintln!("{cycles} cycles, 0 mismatches, {} of {} bins", summary.filled, summary.possible);
     let holes: Vec<_> = summary.holes.iter().filter(|hole| hole.reason.is_none()).map(|hole| &hole.bin).collect();
     assert!(holes.is_empty(), "empty without a reason: {holes:#?}");
 }
@@ -56,7 +56,7 @@ fn a_fixed_seed() {
 fn a_fresh_seed() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970");
     let seed = now.as_nanos() as u64 & 0xffff_ffff;
-    println!("seed {seed}");
+    eprintln!("seed {seed}");
     let cycles: u64 = CYCLES.iter().map(|(name, _, cycles)| run(name, seed, *cycles).0).sum();
-    println!("seed {seed}: {cycles} cycles, 0 mismatches");
+    eprintln!("seed {seed}: {cycles} cycles, 0 mismatches");
 }
