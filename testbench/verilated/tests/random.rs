@@ -4,9 +4,11 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use fenn_assembler::assemble_text;
 use fenn_verilated::campaign::{self, Plan};
 use fenn_verilated::configuration::Configuration;
 use fenn_verilated::coverage::Coverage;
+use fenn_verilated::generate::Program;
 
 /// Cycles of each configuration: with the fixed seed, and with the fresh one.
 const CYCLES: [(&str, u64, u64); 3] =
@@ -59,4 +61,17 @@ fn a_fresh_seed() {
     eprintln!("seed {seed}");
     let cycles: u64 = CYCLES.iter().map(|(name, _, cycles)| run(name, seed, *cycles).0).sum();
     eprintln!("seed {seed}: {cycles} cycles, 0 mismatches");
+}
+
+/// What a failure prints can be assembled, and is the program that failed, word for word.
+#[test]
+fn the_text_of_a_program_assembles_to_it() {
+    let configuration = Configuration::by_name("board").expect("it is in the table");
+    for number in 0..40 {
+        let program = Program::generate(campaign::seed_of(SEED, number), configuration);
+        let words = program.words(configuration).expect("it fits");
+        let image = assemble_text("program.s", &program.text()).unwrap_or_else(|error| panic!("{number}: {error}"));
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        assert!(image.segments[0].bytes == bytes, "program {number} of seed {SEED}");
+    }
 }
