@@ -97,7 +97,7 @@ public:
         wave_.reset();
     }
 
-    void write_coverage(rust::Str path) const override {
+    void write_coverage(rust::Str path) override {
 #if VM_COVERAGE
         context_.coveragep()->write(std::string(path).c_str());
 #else

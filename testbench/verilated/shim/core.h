@@ -18,7 +18,7 @@ public:
     virtual bool host_ready(const Inputs& inputs) = 0;
     virtual void open_wave(rust::Str path) = 0;
     virtual void close_wave() = 0;
-    virtual void write_coverage(rust::Str path) const = 0;
+    virtual void write_coverage(rust::Str path) = 0;
 };
 
 std::unique_ptr<Model> make(rust::Str name, std::uint32_t mutant);

@@ -27,6 +27,6 @@ pub(crate) fn close_wave(model: &mut Owned) {
     match *model {}
 }
 
-pub(crate) fn write_coverage(model: &Owned, _path: &str) {
+pub(crate) fn write_coverage(model: &mut Owned, _path: &str) {
     match *model {}
 }

@@ -176,9 +176,9 @@ impl Core {
     ///
     /// # Errors
     /// [`CoreError::Path`].
-    pub fn write_coverage(&self, path: &Path) -> Result<(), CoreError> {
+    pub fn write_coverage(&mut self, path: &Path) -> Result<(), CoreError> {
         let text = path.to_str().ok_or_else(|| CoreError::Path(path.display().to_string()))?;
-        ffi::write_coverage(&self.model, text);
+        ffi::write_coverage(&mut self.model, text);
         Ok(())
     }
 }

@@ -35,8 +35,8 @@ pub(crate) fn close_wave(model: &mut Owned) {
     model.pin_mut().close_wave();
 }
 
-pub(crate) fn write_coverage(model: &Owned, path: &str) {
-    model.write_coverage(path);
+pub(crate) fn write_coverage(model: &mut Owned, path: &str) {
+    model.pin_mut().write_coverage(path);
 }
 
 #[allow(unreachable_pub, reason = "cxx makes everything of a bridge public")]
@@ -70,7 +70,7 @@ mod bridge {
         fn close_wave(self: Pin<&mut Model>);
 
         /// Writes the counters of executed lines, where the models have been built with them.
-        fn write_coverage(self: &Model, path: &str);
+        fn write_coverage(self: Pin<&mut Model>, path: &str);
     }
 }
 
