@@ -8,6 +8,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use fenn_isa::{Class, Inst};
+
 use crate::configuration::Configuration;
 use crate::coverage::Coverage;
 use crate::generate::{self, Program};
@@ -122,6 +124,22 @@ pub fn run_program(lockstep: &mut Lockstep, program: &Program, thorough: bool) -
     Ok(Some(end))
 }
 
+/// Steps through the beginning of a program, by the debug port.
+fn step_through(lockstep: &mut Lockstep, program: &Program) -> Result<(), Box<Failure>> {
+    const STEPS: u32 = 400;
+    let Some(words) = program.words(lockstep.configuration()) else { return Ok(()) };
+    const FENCE: u32 = 0x0ff0_000f;
+    // Counters tell of cycles, and so does the engine: both are stopped.
+    let quiet = |word: u32| {
+        let class = Inst::decode(word).map(|inst| inst.op().spec().class);
+        if class == Some(Class::Csr) { FENCE } else { word }
+    };
+    let words: Vec<u32> = words.into_iter().map(quiet).collect();
+    lockstep.load_code(&words)?;
+    lockstep.step_through(0, STEPS)?;
+    lockstep.restore()
+}
+
 /// Runs programs as planned.
 ///
 /// # Errors
@@ -144,6 +162,12 @@ pub fn run(plan: &Plan) -> Result<Outcome, Box<Failure>> {
                 outcome.failure = Some(Box::new(report(plan, number, &program, failure)));
                 break;
             }
+        }
+    }
+    if outcome.failure.is_none() && plan.programs > 1 {
+        let program = Program::generate(seed_of(plan.seed, plan.first), plan.configuration);
+        if let Err(failure) = step_through(&mut lockstep, &program) {
+            outcome.failure = Some(Box::new(report(plan, plan.first, &program, failure)));
         }
     }
     if outcome.failure.is_none() && plan.configuration.memory.vector_bytes <= 1 << 16 {

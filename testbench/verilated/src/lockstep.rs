@@ -146,6 +146,8 @@ pub struct Lockstep {
     begins: [Option<u64>; 2],
     /// Whether the simulator is told when transfers begin and end.
     from_outside: bool,
+    /// Whether cycles are compared, which they are but for single steps.
+    timed: bool,
     /// Cycles compared so far.
     cycles: u64,
     retired: u64,
@@ -175,6 +177,7 @@ impl Lockstep {
             moved_bytes: [0; 2],
             begins: [None; 2],
             from_outside: false,
+            timed: true,
             cycles: 0,
             retired: 0,
             coverage: None,
@@ -302,19 +305,7 @@ impl Lockstep {
     /// # Errors
     /// The first difference.
     pub fn run(&mut self, entry: u32, pace: Pace, limit: u64) -> Result<End, Box<Failure>> {
-        self.core.reset(entry);
-        self.slave.reset(pace);
-        self.from_outside = !self.slave.is_steady();
-        // `load` has set the entry; a program without an image has its own.
-        self.machine.reset();
-        self.machine.state_mut().pc = entry;
-        self.begins = [None; 2];
-        self.shadow = Shadow::default();
-        self.history.clear();
-        self.moved_bytes = [0; 2];
-        if let Some(coverage) = &mut self.coverage {
-            coverage.begin();
-        }
+        self.begin(entry, pace);
         self.tick(Inputs { run: true, entry, ..Inputs::default() })?;
         let mut stop = None;
         let mut since_record = 0;
@@ -343,6 +334,62 @@ impl Lockstep {
         }
         self.cycles += spent;
         self.end(stop, spent >= limit)
+    }
+
+    /// Resets both sides.
+    fn begin(&mut self, entry: u32, pace: Pace) {
+        self.core.reset(entry);
+        self.slave.reset(pace);
+        self.from_outside = !self.slave.is_steady();
+        // `load` has set the entry; a program without an image has its own.
+        self.machine.reset();
+        self.machine.state_mut().pc = entry;
+        self.begins = [None; 2];
+        self.shadow = Shadow::default();
+        self.history.clear();
+        self.moved_bytes = [0; 2];
+        if let Some(coverage) = &mut self.coverage {
+            coverage.begin();
+        }
+    }
+
+    /// Resets both sides and lets the debug port execute single instructions, as many as `steps` or until the program
+    /// stops; records are compared but for their cycles, which stepping changes, and so is where the core stands after each.
+    ///
+    /// # Errors
+    /// The first difference.
+    pub fn step_through(&mut self, entry: u32, steps: u32) -> Result<End, Box<Failure>> {
+        const STEPPED: u8 = 2;
+        self.begin(entry, Pace::Steady);
+        self.timed = false;
+        for _ in 0..steps {
+            self.tick(Inputs { run: true, step: true, entry, ..Inputs::default() })?;
+            let (mut records, mut stop) = (0, None);
+            for cycle in 0.. {
+                self.tick(Inputs { entry, ..Inputs::default() })?;
+                let out = *self.core.outputs();
+                if out.ret_valid {
+                    records += 1;
+                    stop = self.retire(&out)?;
+                }
+                if out.halted {
+                    break;
+                }
+                if cycle > HANGS {
+                    return Err(self.failure(Cause::Hangs, Some(out.pc)));
+                }
+            }
+            let out = *self.core.outputs();
+            if stop.is_some() || out.halt_cause != STEPPED {
+                self.timed = true;
+                return self.end(stop, false);
+            }
+            self.require(records, 1, "instructions in a step")?;
+            let pc = self.machine.state().pc;
+            self.require(out.pc, pc, "the address behind a step")?;
+        }
+        self.timed = true;
+        Ok(End::Limit)
     }
 
     /// One rising edge, and what DRAM does meanwhile.
@@ -388,6 +435,7 @@ impl Lockstep {
 
     /// Steps the simulator and compares.
     fn retire(&mut self, out: &Outputs) -> Result<Option<Stop>, Box<Failure>> {
+        let mut out = *out;
         self.retired += 1;
         let pc = self.machine.state().pc;
         let word = self.machine.memory().word(pc).unwrap_or(0);
@@ -399,6 +447,9 @@ impl Lockstep {
         let state = self.machine.state();
         let after_trap = 1 + u64::from(self.machine.timing().profile().redirect.trap);
         let trap_cycle = if result.is_ok() { state.cycles.saturating_sub(after_trap) } else { state.cycles };
+        if !self.timed {
+            out.ret_cycle = self.watch.retired.map_or(trap_cycle, |retired| retired.cycle);
+        }
         if self.history.len() == SHOWN {
             self.history.pop_front();
         }
@@ -409,7 +460,7 @@ impl Lockstep {
             cycle: out.ret_cycle,
             iss: self.watch.retired,
         });
-        if let Err(difference) = self.shadow.compare(out, &self.watch, word, trap_cycle, state) {
+        if let Err(difference) = self.shadow.compare(&out, &self.watch, word, trap_cycle, state) {
             return Err(self.failure(Cause::Differs(difference), Some(pc)));
         }
         if let Some(coverage) = &mut self.coverage {
