@@ -20,6 +20,9 @@ pub enum DeviceError {
     /// The machine cannot exist.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The simulated machine cannot be made so; the simulator's words.
+    #[error("{0}")]
+    Machine(String),
     /// The image is not well-formed.
     #[error("the program image is wrong: {0}")]
     Image(#[from] ImageError),
@@ -119,6 +122,7 @@ impl From<fenn_iss::Error> for DeviceError {
         match error {
             Error::Config(error) => Self::Config(error),
             Error::Image(error) => Self::Image(error),
+            Error::Dram { .. } => Self::Machine(error.to_string()),
             Error::TooSmall { space, needed, bytes } => Self::TooSmall { space, needed, bytes },
             Error::Outside { space, address, end, bytes } => Self::Outside { space, address, end, bytes },
         }

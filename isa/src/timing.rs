@@ -90,6 +90,12 @@ pub struct DramTiming {
 }
 
 impl DramTiming {
+    /// Whether there can be such a memory: whole rows take whole cycles, or whole rows move in one.
+    pub const fn is_possible(&self) -> bool {
+        let (row, bytes) = (crate::memory::VECTOR_BYTES, self.bytes_per_cycle);
+        bytes > 0 && (row.is_multiple_of(bytes) || bytes.is_multiple_of(row))
+    }
+
     /// Cycles in which the data of a transfer of `bytes` move.
     pub const fn transfer_cycles(&self, bytes: u32) -> u64 {
         (bytes as u64).div_ceil(self.bytes_per_cycle as u64)

@@ -9,6 +9,12 @@ pub enum Error {
     /// The machine cannot exist.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// DRAM cannot move data so.
+    #[error("DRAM cannot move {bytes} bytes a cycle: it must be a divisor or a multiple of 64")]
+    Dram {
+        /// What the profile says.
+        bytes: u32,
+    },
     /// The image is not well-formed.
     #[error("the program image is wrong: {0}")]
     Image(#[from] ImageError),

@@ -577,10 +577,8 @@ fn timing(profile: &mut Profile, io: &mut impl Fields) -> Result<(), String> {
     }
     io.u32(latency)?;
     io.u32(bytes_per_cycle)?;
-    let bytes = *bytes_per_cycle;
-    ensure(bytes > 0 && (64 % bytes == 0 || bytes.is_multiple_of(64)), || {
-        format!("DRAM cannot move {bytes} bytes a cycle")
-    })
+    let dram = DramTiming { latency: *latency, bytes_per_cycle: *bytes_per_cycle };
+    ensure(dram.is_possible(), || format!("DRAM cannot move {} bytes a cycle", dram.bytes_per_cycle))
 }
 
 fn core(state: &mut State, io: &mut impl Fields) -> Result<(), String> {

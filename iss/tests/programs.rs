@@ -489,3 +489,13 @@ fn transfers_can_be_timed_from_outside() {
     let states = [11, 12, 13].map(|index| machine.state().x(x(index)));
     assert_eq!(states, [dma_status::START, dma_status::TRANSFERRING, dma_status::IDLE | dma_status::SLAVE_ERROR]);
 }
+
+#[test]
+fn a_dram_that_cannot_be_is_refused() {
+    for (bytes, possible) in [(0, false), (1, true), (16, true), (24, false), (64, true), (96, false), (128, true)] {
+        let mut options = support::PLAIN;
+        options.profile.dram.bytes_per_cycle = bytes;
+        let made = Machine::new(small(), options).map(drop);
+        assert_eq!(made, if possible { Ok(()) } else { Err(Error::Dram { bytes }) });
+    }
+}
