@@ -11,11 +11,15 @@
 //!
 //! Not here: instruction counts, addresses, and the encoding of samples into spikes.
 
+use std::collections::VecDeque;
+
 use fenn_isa::lane::{self, Generator, Rounding};
 use fenn_isa::memory::LANES;
 
 use crate::kernel::{BinaryOp, CompareOp, Cond, Expr, Place, Stmt};
-use crate::network::{Network, Output, Phase, Population, Quantity, Readout, Source, StatePolicy, Values, Weights};
+use crate::network::{
+    Delays, Network, Output, Phase, Population, Projection, Quantity, Readout, Source, StatePolicy, Values, Weights,
+};
 use crate::seed::generator_seeds;
 use crate::verify::{VerifyError, verify};
 
@@ -162,7 +166,8 @@ pub trait Observer {
         let _ = (population, variable, codes, lanes);
     }
 
-    /// A projection is about to add the weights `row` to `before`, the variable of all neurons.
+    /// A projection is about to add the weights `row` to `before`: the variable of all neurons or of one, or a sum of the
+    /// variable's ring.
     fn added(&mut self, population: usize, variable: usize, before: &[i16], row: &[i16]) {
         let _ = (population, variable, before, row);
     }
@@ -256,6 +261,17 @@ pub struct Interpreter<'n> {
     network: &'n Network,
     generators: [Generator; LANES],
     states: Vec<State>,
+    /// Per population and variable, what arrives late.
+    rings: Vec<Vec<Ring>>,
+    /// Per population and event, how many earlier updates' spikes are wanted.
+    depths: Vec<Vec<usize>>,
+}
+
+/// The sums that are due in later updates of a variable, the next one first. Empty where no projection has
+/// [`Delays::Ring`].
+#[derive(Debug, Clone, Default)]
+struct Ring {
+    sums: VecDeque<Vec<i16>>,
 }
 
 /// The memory of one population; arrays are filled up to whole vectors.
@@ -263,8 +279,8 @@ pub struct Interpreter<'n> {
 struct State {
     variables: Vec<Vec<i16>>,
     parameters: Vec<Vec<i16>>,
-    /// Per event, the neurons that emitted it in the latest update.
-    events: Vec<Vec<u32>>,
+    /// Per event, the neurons that emitted it in the latest update, and in those before it as far as they are wanted.
+    events: Vec<VecDeque<Vec<u32>>>,
     locals: Vec<Lanes>,
     /// Per event, the lanes of the current vector that emitted it.
     emitted: Vec<Mask>,
@@ -277,8 +293,10 @@ impl<'n> Interpreter<'n> {
     /// Everything [`verify`] says against the network.
     pub fn new(network: &'n Network) -> Result<Self, Vec<VerifyError>> {
         verify(network)?;
-        let states = network.populations.iter().map(State::new).collect();
-        Ok(Self { network, generators: generator_seeds(network.seed), states })
+        let depths = depths(network);
+        let states = network.populations.iter().zip(&depths).map(|(population, depths)| State::new(population, depths));
+        let (states, generators) = (states.collect(), generator_seeds(network.seed));
+        Ok(Self { network, generators, states, rings: rings(network), depths })
     }
 
     /// One run: `inputs[i]` are the spikes of `network.inputs[i]`.
@@ -304,6 +322,8 @@ impl<'n> Interpreter<'n> {
                     Phase::Propagate(index) => self.propagate(index, inputs, step, observer),
                     Phase::Update(index) => {
                         let population = &network.populations[index];
+                        self.deliver(index);
+                        self.states[index].keep_spikes(&self.depths[index]);
                         self.states[index].update(index, population, &mut self.generators, observer);
                         self.record(index, &mut run);
                     }
@@ -341,8 +361,11 @@ impl<'n> Interpreter<'n> {
                 }
             }
             if all {
-                state.events.iter_mut().for_each(Vec::clear);
+                state.events.iter_mut().flatten().for_each(Vec::clear);
             }
+        }
+        if all {
+            self.rings.iter_mut().flatten().flat_map(|ring| &mut ring.sums).for_each(|sums| sums.fill(0));
         }
     }
 
@@ -364,7 +387,7 @@ impl<'n> Interpreter<'n> {
     fn record(&self, index: usize, run: &mut Run) {
         let (population, state) = (&self.network.populations[index], &self.states[index]);
         for (train, neurons) in run.events[index].iter_mut().zip(&state.events) {
-            train.push(neurons.clone());
+            train.push(neurons[0].clone());
         }
         for (trace, codes) in run.traces[index].iter_mut().zip(&state.variables) {
             if let Some(trace) = trace {
@@ -376,24 +399,131 @@ impl<'n> Interpreter<'n> {
     fn propagate<O: Observer>(&mut self, index: usize, inputs: &[SpikeTrain], step: usize, observer: &mut O) {
         let projection = &self.network.projections[index];
         let (target, variable) = (projection.target, projection.variable);
-        let saturating = self.network.populations[target].kernel.variables[variable].ty.saturating;
-        let size = self.network.populations[target].size as usize;
-        // Taken out while it is written, since a population may project onto itself.
-        let mut codes = std::mem::take(&mut self.states[target].variables[variable]);
-        let spikes = match projection.source {
-            Source::Input(input) => &inputs[input].steps()[step],
-            Source::Events { population, event } => &self.states[population].events[event],
-        };
-        let Weights::Dense(weights) = &projection.weights;
-        for &spike in spikes {
-            let row = &weights[spike as usize * size..][..size];
-            observer.added(target, variable, &codes[..size], row);
-            for (code, &weight) in codes.iter_mut().zip(row) {
-                *code = lane::add(*code, weight, saturating);
+        let slot = &self.network.populations[target].kernel.variables[variable];
+        let size = self.network.populations[target].size;
+        let mut sum = Sum { target, variable, size, saturating: slot.ty.saturating, observer };
+        match &projection.delays {
+            Delays::Ring(delays) => {
+                let mut sums = std::mem::take(&mut self.rings[target][variable].sums);
+                for &spike in self.spikes(projection, inputs, step, 0) {
+                    projection.weights.row(spike, size, |synapse| {
+                        let due = usize::from(delays[synapse.index]);
+                        sum.synapse(&mut sums[due], synapse.target, synapse.weight);
+                    });
+                }
+                self.rings[target][variable].sums = sums;
+            }
+            delays => {
+                // Taken out while it is written, since a population may project onto itself.
+                let mut codes = std::mem::take(&mut self.states[target].variables[variable]);
+                match delays {
+                    Delays::Sorted(delays) => {
+                        let mut distinct = delays.clone();
+                        distinct.sort_unstable();
+                        distinct.dedup();
+                        for &delay in distinct.iter().rev() {
+                            for &spike in self.spikes(projection, inputs, step, usize::from(delay)) {
+                                projection.weights.row(spike, size, |synapse| {
+                                    if delays[synapse.index] == delay {
+                                        sum.synapse(&mut codes, synapse.target, synapse.weight);
+                                    }
+                                });
+                            }
+                        }
+                    }
+                    Delays::None | Delays::Uniform(_) | Delays::Ring(_) => {
+                        let ago = delays.longest() as usize;
+                        for &spike in self.spikes(projection, inputs, step, ago) {
+                            sum.row(&mut codes, &projection.weights, spike);
+                        }
+                    }
+                }
+                self.states[target].variables[variable] = codes;
             }
         }
-        self.states[target].variables[variable] = codes;
     }
+
+    /// The spikes of so many updates or steps ago that `projection` sees in `step`.
+    fn spikes<'a>(&'a self, projection: &Projection, inputs: &'a [SpikeTrain], step: usize, ago: usize) -> &'a [u32] {
+        match projection.source {
+            Source::Input(input) => match step.checked_sub(ago) {
+                Some(step) => &inputs[input].steps()[step],
+                None => &[],
+            },
+            Source::Events { population, event } => &self.states[population].events[event][ago],
+        }
+    }
+
+    /// Adds the sums that are due to the variables, and frees their places in the rings.
+    fn deliver(&mut self, index: usize) {
+        let kernel = &self.network.populations[index].kernel;
+        for (variable, ring) in self.rings[index].iter_mut().enumerate() {
+            let Some(mut due) = ring.sums.pop_front() else { continue };
+            let saturating = kernel.variables[variable].ty.saturating;
+            for (code, sum) in self.states[index].variables[variable].iter_mut().zip(&mut due) {
+                *code = lane::add(*code, std::mem::take(sum), saturating);
+            }
+            ring.sums.push_back(due);
+        }
+    }
+}
+
+/// Where the weights of a projection are added.
+struct Sum<'a, O> {
+    target: usize,
+    variable: usize,
+    size: u32,
+    saturating: bool,
+    observer: &'a mut O,
+}
+
+impl<O: Observer> Sum<'_, O> {
+    fn row(&mut self, codes: &mut [i16], weights: &Weights, spike: u32) {
+        let Weights::Dense(all) = weights else {
+            return weights.row(spike, self.size, |synapse| self.synapse(codes, synapse.target, synapse.weight));
+        };
+        let size = self.size as usize;
+        let row = &all[spike as usize * size..][..size];
+        self.observer.added(self.target, self.variable, &codes[..size], row);
+        for (code, &weight) in codes.iter_mut().zip(row) {
+            *code = lane::add(*code, weight, self.saturating);
+        }
+    }
+
+    fn synapse(&mut self, codes: &mut [i16], target: u32, weight: i16) {
+        let code = &mut codes[target as usize];
+        self.observer.added(self.target, self.variable, &[*code], &[weight]);
+        *code = lane::add(*code, weight, self.saturating);
+    }
+}
+
+/// An empty ring for each variable that has one, long enough for the longest delay into it.
+fn rings(network: &Network) -> Vec<Vec<Ring>> {
+    let populations = network.populations.iter().enumerate().map(|(index, population)| {
+        let padded = (population.size as usize).next_multiple_of(LANES);
+        let rings = (0..population.variables.len()).map(|variable| {
+            let into = network.projections.iter().filter(|p| (p.target, p.variable) == (index, variable));
+            let delays = into.filter_map(|p| matches!(p.delays, Delays::Ring(_)).then(|| p.delays.longest()));
+            let slots = delays.max().map_or(0, |longest| longest as usize + 1);
+            Ring { sums: vec![vec![0; padded]; slots].into() }
+        });
+        rings.collect()
+    });
+    populations.collect()
+}
+
+/// How many updates before the latest one's spikes the projections look at, per population and event.
+fn depths(network: &Network) -> Vec<Vec<usize>> {
+    let mut depths: Vec<Vec<usize>> = network.populations.iter().map(|p| vec![0; p.kernel.events.len()]).collect();
+    for projection in &network.projections {
+        if let Source::Events { population, event } = projection.source
+            && !matches!(projection.delays, Delays::Ring(_))
+        {
+            let depth = &mut depths[population][event];
+            *depth = (*depth).max(projection.delays.longest() as usize);
+        }
+    }
+    depths
 }
 
 /// `values` for `size` neurons, filled up to whole vectors as the module says.
@@ -410,14 +540,22 @@ fn fill(values: &Values, size: u32) -> Vec<i16> {
 }
 
 impl State {
-    fn new(population: &Population) -> Self {
+    fn new(population: &Population, depths: &[usize]) -> Self {
         let kernel = &population.kernel;
         Self {
             variables: population.variables.iter().map(|v| fill(&v.initial, population.size)).collect(),
             parameters: population.parameters.iter().map(|values| fill(values, population.size)).collect(),
-            events: vec![Vec::new(); kernel.events.len()],
+            events: depths.iter().map(|depth| vec![Vec::new(); depth + 1].into()).collect(),
             locals: vec![[0; LANES]; kernel.locals.len()],
             emitted: vec![[false; LANES]; kernel.events.len()],
+        }
+    }
+
+    /// Makes room for the spikes of an update before those of earlier ones.
+    fn keep_spikes(&mut self, depths: &[usize]) {
+        for (events, depth) in self.events.iter_mut().zip(depths) {
+            events.truncate(*depth);
+            events.push_front(Vec::new());
         }
     }
 
@@ -428,14 +566,13 @@ impl State {
         generators: &mut [Generator; LANES],
         observer: &mut O,
     ) {
-        self.events.iter_mut().for_each(Vec::clear);
         for first in (0..population.size as usize).step_by(LANES) {
             self.emitted.fill([false; LANES]);
             let existing: Mask = std::array::from_fn(|i| first + i < population.size as usize);
             let mut vector = Vector { population: index, first, existing, state: self, generators, observer };
             vector.block(&population.kernel.body, &[true; LANES]);
             for (spikes, emitted) in self.events.iter_mut().zip(&self.emitted) {
-                spikes.extend((0..LANES).filter(|&i| emitted[i] && existing[i]).map(|i| (first + i) as u32));
+                spikes[0].extend((0..LANES).filter(|&i| emitted[i] && existing[i]).map(|i| (first + i) as u32));
             }
         }
     }

@@ -17,7 +17,7 @@ use fenn_isa::memory::{LANES, MachineConfig, Space, VECTOR_BYTES};
 use serde::Serialize;
 
 use crate::kernel::Kernel;
-use crate::network::{Network, Population, Quantity, Source, StatePolicy, Values, Weights};
+use crate::network::{Network, Population, Quantity, Source, StatePolicy, Values};
 use crate::regalloc::{SCALAR_SPILL_BYTES, VECTOR_SPILL_BYTES};
 use crate::seed::generator_seeds;
 
@@ -278,11 +278,12 @@ fn contents(network: &Network, placement: &Placement) -> Vec<Segment> {
         }
     }
     for (projection, address) in network.projections.iter().zip(&placement.weights) {
-        let Weights::Dense(codes) = &projection.weights;
         let size = network.populations[projection.target].size;
-        for (row, codes) in codes.chunks_exact(size as usize).enumerate() {
-            let start = u64::from(*address) + row as u64 * row_bytes(size);
-            vector.put_codes(start as usize, codes);
+        for row in 0..network.source_size(projection.source) {
+            let start = u64::from(*address) + u64::from(row) * row_bytes(size);
+            let mut codes = vec![0; size as usize];
+            projection.weights.row(row, size, |synapse| codes[synapse.target as usize] += synapse.weight);
+            vector.put_codes(start as usize, &codes);
         }
     }
     if let Some(address) = placement.seeds {

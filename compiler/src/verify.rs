@@ -12,7 +12,9 @@
 //! 6. Where both sides of an operation, a comparison or an assignment are slots, they have one format; `+` and `−`
 //!    on a slot of saturating type saturate.
 //! 7. Every variable and every parameter has a value, uniform or one per neuron.
-//! 8. Projections have unique names, join a source and a variable that exist, and have one weight per pair.
+//! 8. Projections have unique names and join a source and a variable that exist. Dense weights are one per pair, one-to-one
+//!    weights one per neuron of two equal sizes; sparse rows are in order and within the target; a convolution's shapes are
+//!    those of source and target. Delays are one per synapse, and a convolution's are uniform.
 //! 9. Every projection and every population appears exactly once in the schedule.
 //! 10. There is at least one output; outputs and recordings refer to quantities that exist. Events are counted, and
 //!     nothing else is. Nothing is recorded twice.
@@ -25,7 +27,8 @@ use std::fmt::Display;
 
 use crate::kernel::{BinaryOp, Cond, Expr, Kernel, Place, Stmt, Type};
 use crate::network::{
-    Encoding, Network, Phase, Population, Projection, Quantity, Readout, Source, StatePolicy, Values, Weights,
+    Convolution, Delays, Encoding, Network, Phase, Population, Projection, Quantity, Readout, Source, Sparse,
+    StatePolicy, Values, Weights,
 };
 
 /// A rule that a network breaks.
@@ -132,6 +135,14 @@ pub enum VerifyError {
         expected: usize,
         /// In the population.
         found: usize,
+    },
+    /// Rows or shapes that contradict themselves.
+    #[error("{place} {what}")]
+    Synapses {
+        /// The projection.
+        place: String,
+        /// What is wrong with it.
+        what: &'static str,
     },
     /// Not one number per neuron or synapse.
     #[error("{place} has {found} numbers, but needs {expected}")]
@@ -320,13 +331,41 @@ impl Checker<'_> {
             self.reference(&place, "variable", projection.variable, target.kernel.variables.len());
             target.size
         });
-        let Weights::Dense(weights) = &projection.weights;
-        if let (Some(source), Some(target)) = (source, target)
-            && u64::from(source) * u64::from(target) != weights.len() as u64
-        {
-            let (expected, found) = (u64::from(source) * u64::from(target), weights.len());
-            self.errors.push(VerifyError::Length { place, expected, found });
+        if let (Some(source), Some(target)) = (source, target) {
+            self.weights(place, projection, source, target);
         }
+    }
+
+    fn weights(&mut self, place: String, projection: &Projection, source: u32, target: u32) {
+        let codes = projection.weights.codes().len();
+        let mut length = |place: String, expected: u64, found: usize| {
+            if expected != found as u64 {
+                self.errors.push(VerifyError::Length { place, expected, found });
+            }
+        };
+        let broken = match &projection.weights {
+            Weights::Dense(codes) => {
+                length(place.clone(), u64::from(source) * u64::from(target), codes.len());
+                None
+            }
+            Weights::OneToOne(codes) => {
+                length(place.clone(), source.into(), codes.len());
+                (source != target).then_some("joins neuron to neuron two populations of different sizes")
+            }
+            Weights::Sparse(sparse) => broken_rows(sparse, source, target),
+            Weights::Convolution(convolution) => broken_convolution(convolution, source, target),
+        };
+        match &projection.delays {
+            Delays::None | Delays::Uniform(_) => {}
+            Delays::Ring(steps) | Delays::Sorted(steps) => {
+                length(format!("{place}, delays"), codes as u64, steps.len())
+            }
+        }
+        let shared = matches!(projection.weights, Weights::Convolution(_));
+        let single = matches!(projection.delays, Delays::Ring(_) | Delays::Sorted(_));
+        let delayed = (shared && single).then_some("has a delay per synapse, but its synapses share a kernel");
+        let problems = broken.into_iter().chain(delayed);
+        self.errors.extend(problems.map(|what| VerifyError::Synapses { place: place.clone(), what }));
     }
 
     fn schedule(&mut self) {
@@ -540,4 +579,41 @@ impl BodyChecker<'_> {
             Cond::Not(inner) => self.cond(inner, path, assigned),
         }
     }
+}
+
+/// What is wrong with rows from `source` to `target` neurons.
+fn broken_rows(sparse: &Sparse, source: u32, target: u32) -> Option<&'static str> {
+    let Sparse { starts, targets, weights } = sparse;
+    if targets.len() != weights.len() {
+        return Some("has not one target per weight");
+    }
+    let whole = starts.first() == Some(&0) && starts.last().is_some_and(|end| *end as usize == targets.len());
+    if starts.len() != source as usize + 1 || !whole || !starts.is_sorted() {
+        return Some("has rows that do not divide its synapses among its source's neurons");
+    }
+    if targets.iter().any(|neuron| *neuron >= target) {
+        return Some("has a synapse onto a neuron that its target does not have");
+    }
+    let sorted = (0..source).all(|neuron| targets[sparse.row(neuron)].is_sorted());
+    (!sorted).then_some("has a row whose targets are not in rising order")
+}
+
+/// What is wrong with a convolution from `source` to `target` neurons.
+fn broken_convolution(convolution: &Convolution, source: u32, target: u32) -> Option<&'static str> {
+    let size = |shape: &[u32]| shape.iter().try_fold(1_u32, |product, extent| product.checked_mul(*extent));
+    let Convolution { extent, pool, stride, dilation, groups, .. } = convolution;
+    let positive = [extent, pool, stride, dilation].into_iter().flatten().chain([groups]).all(|number| *number > 0);
+    if !positive {
+        return Some("has a kernel, a pool, a stride, a dilation or a number of groups of 0");
+    }
+    if size(&convolution.source) != Some(source) || size(&convolution.target) != Some(target) {
+        return Some("has channels, rows and columns that are not its source's or its target's");
+    }
+    let (inputs, outputs) = (convolution.source[0], convolution.target[0]);
+    if !inputs.is_multiple_of(*groups) || !outputs.is_multiple_of(*groups) {
+        return Some("has groups that do not divide its channels");
+    }
+    let codes = size(&[outputs, inputs / groups, extent[0], extent[1]]);
+    (codes.map(|codes| codes as usize) != Some(convolution.kernel.len()))
+        .then_some("has a kernel whose size is not target channels x source channels of a group x rows x columns")
 }

@@ -3,8 +3,8 @@
 use fenn_compiler::interpret::{Interpreter, RunError, Saturations, SpikeTrain};
 use fenn_compiler::kernel::{BinaryOp, CompareOp, Cond, Expr, Kernel, Place, Rounding, Slot, Stmt, Type};
 use fenn_compiler::network::{
-    Encoding, Input, Network, Output, Phase, Population, Projection, Quantity, Readout, Recording, Source, StatePolicy,
-    Values, Variable, Weights,
+    Delays, Encoding, Input, Network, Output, Phase, Population, Projection, Quantity, Readout, Recording, Source,
+    StatePolicy, Values, Variable, Weights,
 };
 use fenn_compiler::seed::generator_seeds;
 use fenn_isa::fixed::Format;
@@ -104,6 +104,7 @@ fn network(noise: bool) -> Network {
                 target: 0,
                 variable: 1,
                 weights: Weights::Dense((0..INPUTS * NEURONS).map(|_| weight(50000, 24000)).collect()),
+                delays: Delays::None,
             },
             Projection {
                 name: "rec".into(),
@@ -111,6 +112,7 @@ fn network(noise: bool) -> Network {
                 target: 0,
                 variable: 1,
                 weights: Weights::Dense((0..NEURONS * NEURONS).map(|_| weight(200, 100)).collect()),
+                delays: Delays::None,
             },
         ],
         schedule: vec![Phase::Propagate(0), Phase::Propagate(1), Phase::Update(0)],
@@ -133,8 +135,8 @@ struct Expected {
 /// The second model: one neuron after the other, wide integers, its own clamping and rounding.
 fn second_model(network: &Network, train: &SpikeTrain, noise: bool) -> Expected {
     let clamp = |x: i64| x.clamp(-32768, 32767);
-    let Weights::Dense(w_in) = &network.projections[0].weights;
-    let Weights::Dense(w_rec) = &network.projections[1].weights;
+    let w_in = network.projections[0].weights.codes();
+    let w_rec = network.projections[1].weights.codes();
     let n = NEURONS as usize;
     let mut generators = generator_seeds(network.seed);
     let mut v: Vec<i64> = (0..n as i64).collect();
@@ -240,7 +242,7 @@ fn runs_start_anew_or_carry_on_as_the_network_says() {
 fn a_projection_before_its_source_carries_the_previous_step() {
     let mut network = network(false);
     // Weights so small that nothing saturates: the order of the sums into I is then no matter.
-    let Weights::Dense(weights) = &mut network.projections[0].weights;
+    let Weights::Dense(weights) = &mut network.projections[0].weights else { panic!("dense") };
     weights.iter_mut().for_each(|weight| *weight /= 64);
     network.schedule = vec![Phase::Propagate(0), Phase::Update(0), Phase::Propagate(1)];
     let late = Interpreter::new(&network).unwrap().run(&[train()]).unwrap();

@@ -5,7 +5,7 @@ use fenn_compiler::backend::{Options, compile};
 use fenn_compiler::interpret::{Interpreter, Run, SpikeTrain};
 use fenn_compiler::kernel::{BinaryOp, CompareOp, Cond, Expr, Kernel, Place, Rounding, Slot, Stmt, Type};
 use fenn_compiler::network::{
-    Encoding, Input, Network, Phase, Population, Projection, Quantity, Recording, Source, StatePolicy, Values,
+    Delays, Encoding, Input, Network, Phase, Population, Projection, Quantity, Recording, Source, StatePolicy, Values,
     Variable, Weights,
 };
 use fenn_isa::fixed::Format;
@@ -196,6 +196,7 @@ fn build(
         target: [0, 1, 0, 0][index],
         variable: [0, 1, 1, 0][index],
         weights: Weights::Dense(codes),
+        delays: Delays::None,
     });
     let mut recordings = Vec::new();
     for population in 0..2 {
@@ -370,6 +371,7 @@ fn spilling_and_chunks_change_nothing() {
             target: 0,
             variable: 1,
             weights: Weights::Dense(weights),
+            delays: Delays::None,
         }],
         schedule: vec![Phase::Propagate(0), Phase::Update(0)],
         outputs: vec![],
@@ -409,6 +411,7 @@ fn sums_of_weights_are_exact() {
                 target: 0,
                 variable: 0,
                 weights: Weights::Dense(weights),
+                delays: Delays::None,
             }],
             schedule: vec![Phase::Propagate(0), Phase::Update(0)],
             outputs: vec![],

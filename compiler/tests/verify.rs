@@ -2,8 +2,8 @@
 
 use fenn_compiler::kernel::{BinaryOp, CompareOp, Cond, Expr, Kernel, Place, Rounding, Slot, Stmt, Type};
 use fenn_compiler::network::{
-    Encoding, Input, Network, Output, Phase, Population, Projection, Quantity, Readout, Recording, Source, StatePolicy,
-    Values, Variable, Weights,
+    Delays, Encoding, Input, Network, Output, Phase, Population, Projection, Quantity, Readout, Recording, Source,
+    StatePolicy, Values, Variable, Weights,
 };
 use fenn_compiler::verify::{VerifyError, verify};
 use fenn_isa::fixed::Format;
@@ -67,6 +67,7 @@ fn good() -> Network {
                 target: 0,
                 variable: 1,
                 weights: Weights::Dense(vec![0; 6]),
+                delays: Delays::None,
             },
             Projection {
                 name: "p->p".into(),
@@ -74,6 +75,7 @@ fn good() -> Network {
                 target: 0,
                 variable: 1,
                 weights: Weights::Dense(vec![0; 4]),
+                delays: Delays::None,
             },
         ],
         schedule: vec![Phase::Propagate(0), Phase::Propagate(1), Phase::Update(0)],

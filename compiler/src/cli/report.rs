@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::front::Loaded;
 use crate::backend::{Compiled, MemoryUse, Report};
 use crate::import::{Agreement, Candidate, ImportReport};
-use crate::network::{Network, StatePolicy, Values, Weights};
+use crate::network::{Network, StatePolicy, Values};
 
 /// Candidates of a population that are shown; JSON has all.
 const CANDIDATES_SHOWN: usize = 5;
@@ -102,12 +102,14 @@ fn write_network(out: &mut String, network: &Network) -> fmt::Result {
     writeln!(out, "\nSynapses")?;
     let mut table = Table::new(&["name", "from", "to", "synapses", "not 0"], 3);
     for projection in &network.projections {
-        let Weights::Dense(codes) = &projection.weights;
+        let source = network.source_size(projection.source);
+        let synapses = projection.weights.count(source, network.populations[projection.target].size);
+        let codes = projection.weights.codes();
         table.row(vec![
             projection.name.clone(),
             network.source_name(projection.source),
             target(network, projection.target, projection.variable),
-            codes.len().to_string(),
+            synapses.to_string(),
             codes.iter().filter(|code| **code != 0).count().to_string(),
         ]);
     }
@@ -266,12 +268,13 @@ pub(super) fn json(loaded: &Loaded, compiled: &Compiled) -> Value {
         })
     });
     let projections = network.projections.iter().map(|projection| {
-        let Weights::Dense(codes) = &projection.weights;
+        let source = network.source_size(projection.source);
+        let synapses = projection.weights.count(source, network.populations[projection.target].size);
         json!({
             "name": projection.name,
             "source": network.source_name(projection.source),
             "target": target(network, projection.target, projection.variable),
-            "synapses": codes.len(),
+            "synapses": synapses,
         })
     });
     let inputs = network.inputs.iter().map(|input| json!({ "name": input.name, "neurons": input.size }));

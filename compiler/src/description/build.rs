@@ -16,8 +16,8 @@ use crate::diagnostic::{Diagnostic, Severity, Source as Text};
 use crate::equation::{self, Declarations, parse_type};
 use crate::kernel::{Kernel, Rounding, Slot, Type};
 use crate::network::{
-    Encoding, Input, Network, Output, Phase, Population, Projection, Quantity, Readout, Recording, Source, StatePolicy,
-    Values, Variable, Weights,
+    Delays, Encoding, Input, Network, Output, Phase, Population, Projection, Quantity, Readout, Recording, Source,
+    StatePolicy, Values, Variable, Weights,
 };
 use crate::place::row_bytes;
 
@@ -388,7 +388,14 @@ impl<'a> Builder<'a> {
             return;
         }
         if let Some(weights) = self.weights(&name.value, source, target, variable, weights) {
-            self.network.projections.push(Projection { name: name.value, source, target, variable, weights });
+            self.network.projections.push(Projection {
+                name: name.value,
+                source,
+                target,
+                variable,
+                weights,
+                delays: Delays::None,
+            });
         }
     }
 

@@ -23,8 +23,8 @@ use fenn_isa::fixed::Format;
 
 use crate::kernel::{BinaryOp, CompareOp, Cond, Expr, Kernel, Place, Rounding, Slot, Stmt, Type};
 use crate::network::{
-    Encoding, Input, Network, Output, Phase, Population, Projection, Quantity, Readout, Recording, Source, StatePolicy,
-    Values, Variable, Weights,
+    Delays, Encoding, Input, Network, Output, Phase, Population, Projection, Quantity, Readout, Recording, Source,
+    StatePolicy, Values, Variable, Weights,
 };
 
 use super::error::ImportError;
@@ -189,6 +189,7 @@ fn projection(
         target,
         variable: CURRENT,
         weights: Weights::Dense(codes),
+        delays: Delays::None,
     }
 }
 

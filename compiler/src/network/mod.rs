@@ -7,13 +7,17 @@
 //! A *run* is `steps` time steps. In each step the phases of the schedule are executed in order. Each population keeps,
 //! for each of its events, the spikes of its latest update; a projection that stands before its source's update in the
 //! schedule therefore propagates the previous step's spikes, one that stands behind it the current step's. Input spikes
-//! of step `t` are there throughout step `t`.
+//! of step `t` are there throughout step `t`. Where a projection has [`Delays`], its spikes arrive so many steps later.
 //!
 //! Not here: floating-point parameters and where they came from (the front ends quantise), memory addresses, registers.
 
 pub use fenn_isa::image::manifest::{Encoding, Readout, StatePolicy};
 
 use crate::kernel::Kernel;
+
+mod synapses;
+
+pub use synapses::{Convolution, Delays, Sparse, Synapse, Weights};
 
 /// A network ready to be compiled.
 #[derive(Debug, Clone, PartialEq)]
@@ -111,8 +115,8 @@ pub enum Source {
     },
 }
 
-/// For each spike of the source, in rising order of neurons: `variable[j] = variable[j] + weight[spike][j]` for all
-/// targets `j`.
+/// For each spike of the source, in rising order of neurons: `variable[j] = variable[j] + weight` for each of the spike's
+/// synapses, in the order of [`Weights::row`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Projection {
     /// Unique among projections.
@@ -121,17 +125,12 @@ pub struct Projection {
     pub source: Source,
     /// `network.populations[_]`
     pub target: usize,
-    /// `kernel.variables[_]` of the target. The sum saturates if the variable's type does, after every spike.
+    /// `kernel.variables[_]` of the target. The sum saturates if the variable's type does, after every synapse.
     pub variable: usize,
     /// In the variable's format.
     pub weights: Weights,
-}
-
-/// The weights of a projection.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Weights {
-    /// `source size × target size` codes, one row per source neuron.
-    Dense(Vec<i16>),
+    /// How long a spike is on its way.
+    pub delays: Delays,
 }
 
 /// A part of a time step.
