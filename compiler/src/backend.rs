@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use fenn_isa::code::{LinkError, link};
+use fenn_isa::code::{Label, LinkError, link};
 use fenn_isa::image::manifest::{
     Data, EntryPoint, Input, Manifest, Output, Population, Readout, Recording, SpikeArray, VERSION, ValueArray,
     Variable,
@@ -16,7 +16,7 @@ use fenn_isa::image::{Image, ImageError, Segment, Symbol, SymbolKind};
 use fenn_isa::memory::{MachineConfig, Space, VECTOR_BYTES};
 use serde::Serialize;
 
-use crate::ir::Code;
+use crate::ir::{Code, Inst, Item};
 use crate::lower::{INIT, RUN, lower};
 use crate::network::{Network, Quantity};
 use crate::place::{Array, DoesNotFit, Placement, Spikes, place, row_bytes};
@@ -101,6 +101,14 @@ pub enum CompileError {
     /// A jump is too far, or the compiler has a bug.
     #[error("the program cannot be linked: {0}")]
     Link(#[from] LinkError),
+    /// A computed jump relies on a layout that its targets do not have.
+    #[error(
+        "the targets of the computed jump `{jump}` are not as far apart as it relies on, which is a bug in the compiler"
+    )]
+    Layout {
+        /// The jump.
+        jump: String,
+    },
     /// The result is not a well-formed image, which is a bug in the compiler.
     #[error("the program image is wrong, which is a bug in the compiler: {0}")]
     Image(#[from] ImageError),
@@ -116,6 +124,7 @@ pub fn compile(network: &Network, options: &Options) -> Result<Compiled, Compile
     let code = lower(network, &placement);
     let allocation = allocate(&code)?;
     let linked = link(&allocation.items(), 0)?;
+    check_layout(&allocation.code, &linked.labels)?;
     let available = options.config.instruction_bytes / 4;
     if linked.words.len() > available as usize {
         return Err(CompileError::TooMuchCode { needed: linked.words.len(), available });
@@ -135,6 +144,20 @@ pub fn compile(network: &Network, options: &Options) -> Result<Compiled, Compile
     image.check()?;
     let report = report(&image, &placement, &options.config, linked.words.len(), allocation.spilled);
     Ok(Compiled { image, report, listing: code.to_string() })
+}
+
+/// Whether the targets of computed jumps lie as far apart as those rely on.
+fn check_layout(code: &Code, labels: &[Option<u32>]) -> Result<(), CompileError> {
+    for item in &code.items {
+        let Item::Inst(inst @ Inst { targets: Some(targets), .. }) = item else { continue };
+        let Some(spacing) = targets.spacing else { continue };
+        let at = |label: Label| labels.get(label.0 as usize).copied().flatten();
+        let follows = |pair: &[Label]| at(pair[1]) == at(pair[0]).map(|address| address + spacing);
+        if !targets.labels.windows(2).all(follows) {
+            return Err(CompileError::Layout { jump: inst.to_string() });
+        }
+    }
+    Ok(())
 }
 
 /// Named labels, each reaching to the next one, and the arrays.

@@ -4,14 +4,18 @@
 //! read and written is the table's knowledge ([`Role`]), so no instruction is treated specially here. A virtual register
 //! may be written more than once; control flow is labels, branches and jumps, and falls through otherwise.
 //!
+//! A jump to a computed address says where it may go ([`Targets`]), so that everything that follows control flow can
+//! follow it; code addresses are operands ([`Arg::Upper`], [`Arg::Lower`]) that the linker fills in.
+//!
 //! Not here: which instructions to choose ([`crate::lower`]) and which real registers ([`crate::regalloc`]).
-
-use std::fmt;
 
 use fenn_isa::code::Label;
 use fenn_isa::operand::OperandKind;
-use fenn_isa::text::{Part, parts, print_operand};
 use fenn_isa::{Op, Role};
+
+mod text;
+
+pub use text::{ParseError, ParseErrorKind};
 
 /// The two register files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,6 +46,11 @@ pub enum Arg {
     Imm(i64),
     /// Where a branch or a jump goes.
     Label(Label),
+    /// The upper part of a label's address, as `lui` takes it.
+    Upper(Label),
+    /// The lower part of a label's address, as `addi` and `jalr` take it; signed, and `Upper << 12` plus this is the
+    /// address.
+    Lower(Label),
 }
 
 impl From<Reg> for Arg {
@@ -75,6 +84,16 @@ pub enum Origin {
     Rematerialize(Reg),
 }
 
+/// Where a jump to a computed address may go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Targets {
+    /// All labels it may arrive at, in the order of their addresses.
+    pub labels: Vec<Label>,
+    /// How many bytes lie between each of them and the next, if the computation of the address relies on it. The code
+    /// between the first and the last label is then laid out as it stands; [`crate::backend`] checks it when linked.
+    pub spacing: Option<u32>,
+}
+
 /// An instruction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inst {
@@ -84,6 +103,8 @@ pub struct Inst {
     pub args: Vec<Arg>,
     /// Who wrote it.
     pub origin: Origin,
+    /// Where it may go, for `jalr`; no other instruction has any.
+    pub targets: Option<Targets>,
 }
 
 impl Inst {
@@ -91,7 +112,7 @@ impl Inst {
     pub fn registers(&self) -> impl Iterator<Item = (Reg, Role)> {
         self.args.iter().zip(self.op.spec().operands()).filter_map(|(arg, operand)| match arg {
             Arg::Reg(reg) => Some((*reg, operand.role)),
-            Arg::Zero | Arg::Imm(_) | Arg::Label(_) => None,
+            Arg::Zero | Arg::Imm(_) | Arg::Label(_) | Arg::Upper(_) | Arg::Lower(_) => None,
         })
     }
 
@@ -105,14 +126,20 @@ impl Inst {
         self.registers().filter(|(_, role)| matches!(role, Role::Destination | Role::Merged)).map(|(reg, _)| reg)
     }
 
-    /// Where it may go other than on.
-    pub fn target(&self) -> Option<Label> {
-        self.args.iter().find_map(|arg| if let Arg::Label(label) = arg { Some(*label) } else { None })
+    /// Everywhere it may go other than on.
+    pub fn targets(&self) -> impl Iterator<Item = Label> {
+        let direct = self.args.iter().find_map(|arg| if let Arg::Label(label) = arg { Some(*label) } else { None });
+        direct.into_iter().chain(self.targets.iter().flat_map(|targets| targets.labels.iter().copied()))
+    }
+
+    /// Whether it ends a run of straight code: it may go elsewhere, or never goes on.
+    pub fn is_terminator(&self) -> bool {
+        self.targets().next().is_some() || self.diverts()
     }
 
     /// Whether execution never goes on behind it.
     pub fn diverts(&self) -> bool {
-        self.op == Op::Jal && self.args[0] == Arg::Zero
+        matches!(self.op, Op::Jal | Op::Jalr) && self.args[0] == Arg::Zero
     }
 }
 
@@ -187,7 +214,7 @@ impl Code {
     pub fn emit(&mut self, op: Op, args: &[Arg]) {
         debug_assert_eq!(op.spec().operands().len(), args.len(), "{op:?}");
         let origin = Origin::Lowered(self.items.len());
-        self.items.push(Item::Inst(Inst { op, args: args.to_vec(), origin }));
+        self.items.push(Item::Inst(Inst { op, args: args.to_vec(), origin, targets: None }));
     }
 
     /// Appends an instruction whose first operand is a new scalar register, and returns that.
@@ -240,53 +267,23 @@ impl Code {
     pub fn jump(&mut self, label: Label) {
         self.emit(Op::Jal, &[Arg::Zero, label.into()]);
     }
-}
 
-impl fmt::Display for Reg {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let file = match self.file {
-            File::X => 'x',
-            File::V => 'v',
-        };
-        write!(f, "%{file}{}", self.index)
+    /// A new scalar register that holds the address of `label`, in two instructions.
+    pub fn address(&mut self, label: Label) -> Reg {
+        let upper = self.upper(label);
+        self.def_x(Op::Addi, &[upper.into(), Arg::Lower(label)])
     }
-}
 
-/// Prints as assembly text with `%x0`, `%v0` for virtual registers.
-impl fmt::Display for Inst {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let spec = self.op.spec();
-        write!(f, "{} ", spec.mnemonic())?;
-        for part in parts(spec) {
-            match part {
-                Part::Literal(',') => f.write_str(", ")?,
-                Part::Literal(c) => write!(f, "{c}")?,
-                Part::Operand(index) => match self.args[index] {
-                    Arg::Reg(reg) => write!(f, "{reg}")?,
-                    Arg::Zero => f.write_str("zero")?,
-                    Arg::Imm(value) => {
-                        let kind = spec.operands().nth(index).map_or(OperandKind::Imm12, |operand| operand.kind);
-                        f.write_str(&print_operand(kind, value))?;
-                    }
-                    Arg::Label(label) => write!(f, "L{}", label.0)?,
-                },
-            }
-        }
-        Ok(())
+    /// A new scalar register that holds the upper part of the address of `label`; [`Arg::Lower`] is the rest.
+    pub fn upper(&mut self, label: Label) -> Reg {
+        self.def_x(Op::Lui, &[Arg::Upper(label)])
     }
-}
 
-impl fmt::Display for Code {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for item in &self.items {
-            match item {
-                Item::Label(label) => match &self.names[label.0 as usize] {
-                    Some(name) => writeln!(f, "L{}: # {name}", label.0)?,
-                    None => writeln!(f, "L{}:", label.0)?,
-                },
-                Item::Inst(inst) => writeln!(f, "    {inst}")?,
-            }
-        }
-        Ok(())
+    /// Jumps to `base + offset`, which is one of `targets`. `offset` is [`Arg::Lower`] of a label if `base` was made
+    /// from that label's upper part, and otherwise a number.
+    pub fn computed_jump(&mut self, base: Reg, offset: Arg, targets: Targets) {
+        let origin = Origin::Lowered(self.items.len());
+        let args = vec![Arg::Zero, offset, base.into()];
+        self.items.push(Item::Inst(Inst { op: Op::Jalr, args, origin, targets: Some(targets) }));
     }
 }

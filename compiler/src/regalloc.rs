@@ -219,17 +219,18 @@ const LOADS: [Op; 2] = [Op::Lw, Op::VLoadV];
 const STORES: [Op; 2] = [Op::Sw, Op::VStore];
 
 fn access(ops: [Op; 2], reg: Reg, address: i64, origin: Origin) -> Inst {
-    Inst { op: ops[reg.file as usize], args: vec![reg.into(), address.into(), Arg::Zero], origin }
+    let args = vec![reg.into(), address.into(), Arg::Zero];
+    Inst { op: ops[reg.file as usize], args, origin, targets: None }
 }
 
 impl Allocation {
-    /// The real register number an operand stands for, its number otherwise; `None` for a label.
+    /// The real register number an operand stands for, its number otherwise; `None` for a label or its address.
     fn value(&self, arg: Arg) -> Option<i64> {
         match arg {
             Arg::Reg(reg) => Some(i64::from(self.registers[&reg])),
             Arg::Zero => Some(0),
             Arg::Imm(value) => Some(value),
-            Arg::Label(_) => None,
+            Arg::Label(_) | Arg::Upper(_) | Arg::Lower(_) => None,
         }
     }
 
@@ -250,11 +251,21 @@ impl Allocation {
             let number = self.value(inst.args[index]).expect("a register has a number");
             XReg::new(number).expect("a register's number is below 32")
         };
-        if let Some(target) = inst.target() {
-            return match Condition::of(inst.op) {
-                Some(condition) => LinkItem::Branch { condition, rs1: x(0), rs2: x(1), target },
-                None => LinkItem::Jump { rd: x(0), target },
-            };
+        for arg in &inst.args {
+            match *arg {
+                Arg::Label(target) => {
+                    return match Condition::of(inst.op) {
+                        Some(condition) => LinkItem::Branch { condition, rs1: x(0), rs2: x(1), target },
+                        None => LinkItem::Jump { rd: x(0), target },
+                    };
+                }
+                Arg::Upper(target) => return LinkItem::Upper { rd: x(0), target },
+                Arg::Lower(target) if inst.op == Op::Jalr => {
+                    return LinkItem::JumpLower { rd: x(0), rs1: x(2), target };
+                }
+                Arg::Lower(target) => return LinkItem::AddLower { rd: x(0), rs1: x(1), target },
+                Arg::Reg(_) | Arg::Zero | Arg::Imm(_) => {}
+            }
         }
         let values: Vec<i64> = inst.args.iter().filter_map(|arg| self.value(*arg)).collect();
         let word = inst.op.spec().assemble(&values);

@@ -8,7 +8,7 @@
 
 use core::fmt;
 
-use crate::operand::{Branch, Jump, Operand, XReg};
+use crate::operand::{Branch, Imm12, Imm20, Jump, Operand, XReg};
 use crate::spec::{Inst, Op};
 
 /// A place in the code, to be bound by [`Item::Label`].
@@ -91,6 +91,37 @@ pub enum Item {
         /// Where to.
         target: Label,
     },
+    /// `rd` = the upper part of a label's address: that of which [`Item::AddLower`] makes the whole.
+    Upper {
+        /// What is written.
+        rd: XReg,
+        /// Whose address.
+        target: Label,
+    },
+    /// `rd = rs1` + the lower part of a label's address, which is signed.
+    AddLower {
+        /// What is written.
+        rd: XReg,
+        /// The upper part, or that with something added.
+        rs1: XReg,
+        /// Whose address.
+        target: Label,
+    },
+    /// `rd = pc + 4`, and a jump to `rs1` + the lower part of a label's address.
+    JumpLower {
+        /// `x0` for a plain jump.
+        rd: XReg,
+        /// The upper part, or that with something added.
+        rs1: XReg,
+        /// Whose address.
+        target: Label,
+    },
+}
+
+/// A label's address as `lui` and a signed immediate of 12 bits make it: `(upper << 12) + lower`, modulo 2^32.
+fn halves(address: u32) -> (u32, u32) {
+    let upper = address.wrapping_add(0x800) >> 12;
+    (upper, address.wrapping_sub(upper << 12) & 0xfff)
 }
 
 /// Code at its addresses.
@@ -105,7 +136,7 @@ pub struct Linked {
 /// Why code cannot be laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkError {
-    /// A branch or a jump goes to a label that nothing binds.
+    /// A branch or a jump goes to a label that nothing binds, or its address is wanted.
     Unbound(Label),
     /// Two items bind one label.
     BoundTwice(Label),
@@ -155,7 +186,7 @@ pub fn link(items: &[Item], base: u32) -> Result<Linked, LinkError> {
 fn size(item: &Item, long: bool) -> u32 {
     match item {
         Item::Label(_) => 0,
-        Item::Inst(_) | Item::Jump { .. } => 4,
+        Item::Inst(_) | Item::Jump { .. } | Item::Upper { .. } | Item::AddLower { .. } | Item::JumpLower { .. } => 4,
         Item::Branch { .. } => {
             if long {
                 8
@@ -205,6 +236,18 @@ fn words(
             Item::Label(_) => {}
             Item::Inst(inst) => words.push(inst.encode()),
             Item::Jump { rd, target } => words.push(jump(rd, here, target)?),
+            Item::Upper { rd, target } => {
+                let imm = Imm20::from_bits(halves(find(target)?).0);
+                words.push(Inst::Lui { rd, imm }.encode());
+            }
+            Item::AddLower { rd, rs1, target } => {
+                let imm = Imm12::from_bits(halves(find(target)?).1);
+                words.push(Inst::Addi { rd, rs1, imm }.encode());
+            }
+            Item::JumpLower { rd, rs1, target } => {
+                let imm = Imm12::from_bits(halves(find(target)?).1);
+                words.push(Inst::Jalr { rd, imm, rs1 }.encode());
+            }
             Item::Branch { condition, rs1, rs2, target } if *long => {
                 let around = Branch::from_bits(8);
                 words.push(condition.opposite().branch(rs1, rs2, around).encode());
@@ -222,7 +265,6 @@ fn words(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operand::Imm12;
 
     const NOP: Item = Item::Inst(Inst::Addi { rd: XReg::ZERO, rs1: XReg::ZERO, imm: Imm12::new(0).unwrap() });
 
@@ -247,6 +289,35 @@ mod tests {
         assert_eq!(linked.labels, [Some(0), Some(4 * 1025)]);
         assert!(matches!(Inst::decode(linked.words[0]), Some(Inst::Bge { offset, .. }) if offset.get() == 8));
         assert!(matches!(Inst::decode(linked.words[1]), Some(Inst::Jal { offset, .. }) if offset.get() == 4 * 1024));
+    }
+
+    /// Upper and lower part add up to the address, also where the lower one is negative.
+    #[test]
+    fn parts_of_an_address_add_up() {
+        let [rd, rs1] = [5, 6].map(|index| XReg::new(index).unwrap());
+        for before in [0, 1, 511, 512, 1023, 1024, 3000] {
+            for base in [0, 0x7ff0, 0xffff_8000] {
+                let target = Label(0);
+                let mut items = vec![
+                    Item::Upper { rd, target },
+                    Item::AddLower { rd, rs1, target },
+                    Item::JumpLower { rd, rs1, target },
+                ];
+                items.extend(vec![NOP; before]);
+                items.push(Item::Label(target));
+                let linked = link(&items, base).unwrap();
+                let insts: Vec<_> = linked.words.iter().filter_map(|word| Inst::decode(*word)).collect();
+                let &[Inst::Lui { imm: upper, .. }, Inst::Addi { imm: lower, .. }, Inst::Jalr { imm: offset, .. }, ..] =
+                    insts.as_slice()
+                else {
+                    panic!("{insts:?}")
+                };
+                assert_eq!(lower, offset);
+                let address = (upper.get() << 12).wrapping_add_signed(lower.get().into());
+                assert_eq!(address, base.wrapping_add(12 + 4 * before as u32));
+                assert_eq!(linked.labels[0], Some(address));
+            }
+        }
     }
 
     #[test]

@@ -61,9 +61,7 @@ pub fn check(original: &Code, allocation: &Allocation) -> Result<(), Mismatch> {
         if let Item::Inst(inst) = item {
             let mismatch = |what| Mismatch { at, text: inst.to_string(), what };
             step(original, allocation, inst, &mut holds).map_err(mismatch)?;
-            if let Some(target) = inst.target() {
-                work.push((labels[&target], holds.clone()));
-            }
+            work.extend(inst.targets().map(|target| (labels[&target], holds.clone())));
             if inst.diverts() {
                 continue;
             }
@@ -124,7 +122,7 @@ fn step(original: &Code, allocation: &Allocation, inst: &Inst, holds: &mut Holds
             let Some(Item::Inst(wanted)) = original.items.get(index) else {
                 return Err("an instruction of the original program".to_owned());
             };
-            if wanted.op != inst.op || wanted.args.len() != inst.args.len() {
+            if wanted.op != inst.op || wanted.args.len() != inst.args.len() || wanted.targets != inst.targets {
                 return Err(format!("to be `{wanted}`"));
             }
             let operands = || wanted.args.iter().zip(&inst.args).zip(wanted.op.spec().operands());

@@ -53,7 +53,7 @@ fn blocks(code: &Code) -> Vec<Block> {
     for (at, item) in code.items.iter().enumerate() {
         match item {
             Item::Label(_) => starts.push(at),
-            Item::Inst(inst) if inst.target().is_some() => starts.push(at + 1),
+            Item::Inst(inst) if inst.is_terminator() => starts.push(at + 1),
             Item::Inst(_) => {}
         }
     }
@@ -71,9 +71,8 @@ fn blocks(code: &Code) -> Vec<Block> {
                 Item::Inst(ref inst) => Some(inst),
                 Item::Label(_) => None,
             };
-            if let Some(at) = last.and_then(|inst| inst.target()).and_then(|label| labels.get(&label)) {
-                successors.push(block_at(*at));
-            }
+            let targets = last.into_iter().flat_map(|inst| inst.targets());
+            successors.extend(targets.filter_map(|label| labels.get(&label)).map(|at| block_at(*at)));
             if !last.is_some_and(|inst| inst.diverts()) && index + 1 < starts.len() {
                 successors.push(index + 1);
             }
@@ -146,15 +145,22 @@ fn live_out(code: &Code, blocks: &[Block], total: usize, index: &impl Fn(Reg) ->
 }
 
 /// How many loops are around each item: backward branches span loops.
+///
+/// Code whose layout a computed jump relies on counts as far deeper than any loop: a value that is used there goes to
+/// memory only where all others have, since the instructions that would bring it back would change the layout.
 fn depths(code: &Code) -> Vec<i32> {
+    const LAID_OUT: i32 = 100;
     let labels = super::label_positions(code);
     let mut depth = vec![0; code.items.len()];
     for (at, item) in code.items.iter().enumerate() {
-        if let Item::Inst(inst) = item
-            && let Some(head) = inst.target().and_then(|label| labels.get(&label))
-            && *head <= at
-        {
-            depth[*head..=at].iter_mut().for_each(|depth| *depth += 1);
+        let Item::Inst(inst) = item else { continue };
+        let places = || inst.targets().filter_map(|label| labels.get(&label).copied());
+        if let Some(head) = places().min().filter(|head| *head <= at) {
+            depth[head..=at].iter_mut().for_each(|depth| *depth += 1);
+        }
+        let spaced = inst.targets.as_ref().is_some_and(|targets| targets.spacing.is_some());
+        if let (true, Some(first), Some(last)) = (spaced, places().min(), places().max()) {
+            depth[first..last].iter_mut().for_each(|depth| *depth += LAID_OUT);
         }
     }
     depth
