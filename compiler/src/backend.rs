@@ -1,6 +1,6 @@
 //! The back end: a network to a program image.
 //!
-//! Contract: verify, place, lower, allocate registers (checked afresh), link, and describe the result in a manifest. The
+//! Contract: verify, place, lower, improve ([`crate::passes`]), allocate registers (checked afresh), link, and describe the result in a manifest. The
 //! same network and options give the same bytes.
 //!
 //! Not here: where networks come from, and files.
@@ -14,22 +14,32 @@ use fenn_isa::image::manifest::{
 };
 use fenn_isa::image::{Image, ImageError, Segment, Symbol, SymbolKind};
 use fenn_isa::memory::{MachineConfig, Space, VECTOR_BYTES};
+use fenn_isa::timing::{FENN, Profile};
 use serde::Serialize;
 
 use crate::ir::{Code, Inst, Item};
 use crate::lower::{INIT, RUN, lower};
 use crate::network::{Network, Quantity};
+use crate::passes::{self, Context, PassError};
 use crate::place::{Array, DoesNotFit, Placement, Spikes, place, row_bytes};
 use crate::regalloc::{AllocationError, allocate};
 use crate::verify::{VerifyError, verify};
 
 /// What a program is made for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     /// The machine.
     pub config: MachineConfig,
+    /// How long its instructions take; the code is put in an order that suits it, and runs on any other too.
+    pub profile: &'static Profile,
     /// End a run by setting a word in scalar memory and spinning, as a board's host expects, rather than by `ecall`.
     pub ready_flag: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { config: MachineConfig::default(), profile: &FENN, ready_flag: false }
+    }
 }
 
 /// A program, and how it came out.
@@ -95,6 +105,9 @@ pub enum CompileError {
         /// What fits.
         available: u32,
     },
+    /// A pass left code that is not well-formed.
+    #[error(transparent)]
+    Code(#[from] PassError),
     /// Its neuron programs are too complex.
     #[error(transparent)]
     Registers(#[from] AllocationError),
@@ -121,7 +134,8 @@ pub enum CompileError {
 pub fn compile(network: &Network, options: &Options) -> Result<Compiled, CompileError> {
     verify(network).map_err(CompileError::Network)?;
     let placement = place(network, &options.config, options.ready_flag)?;
-    let code = lower(network, &placement);
+    let mut code = lower(network, &placement);
+    passes::run(&mut code, &Context { profile: options.profile })?;
     let allocation = allocate(&code)?;
     let linked = link(&allocation.items(), 0)?;
     check_layout(&allocation.code, &linked.labels)?;

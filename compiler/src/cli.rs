@@ -107,6 +107,10 @@ pub struct Arguments {
     /// MiB of DRAM.
     #[arg(long, value_name = "N", value_parser = size(1 << 20), help_heading = MACHINE)]
     pub dram_mib: Option<u32>,
+    /// The core to arrange instructions for: this project's, the published one, or one that takes one cycle for each.
+    #[arg(long, value_name = "NAME", default_value = fenn_isa::timing::FENN.name,
+          value_parser = fenn_isa::timing::Profile::by_name, help_heading = MACHINE)]
+    pub profile: &'static fenn_isa::timing::Profile,
     /// End a run by setting a word in scalar memory, as a board's host expects, rather than by ecall.
     #[arg(long, help_heading = MACHINE)]
     pub ready_flag: bool,
@@ -311,7 +315,7 @@ pub fn run(arguments: &Arguments, terminal: Terminal) -> Result<Printed, Failure
     } else {
         front::description(path, arguments, terminal.color)?
     };
-    let options = backend::Options { config, ready_flag: arguments.ready_flag };
+    let options = backend::Options { config, profile: arguments.profile, ready_flag: arguments.ready_flag };
     let compiled =
         compile(&loaded.network, &options).map_err(|error| Failure::Compile { path: path.clone(), error })?;
     let mut printed = Printed { output: String::new(), warnings: loaded.warnings.clone() };

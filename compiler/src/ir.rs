@@ -9,11 +9,15 @@
 //!
 //! Not here: which instructions to choose ([`crate::lower`]) and which real registers ([`crate::regalloc`]).
 
+use std::collections::BTreeSet;
+
 use fenn_isa::code::Label;
 use fenn_isa::operand::OperandKind;
 use fenn_isa::{Op, Role};
 
+pub mod flow;
 mod text;
+pub mod verify;
 
 pub use text::{ParseError, ParseErrorKind};
 
@@ -74,7 +78,7 @@ impl From<i64> for Arg {
 /// Where an instruction comes from; the register allocator's checker relies on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// From lowering: the item with this index.
+    /// From lowering and the passes behind it: the item with this index when registers are allocated.
     Lowered(usize),
     /// Written by the allocator: brings a register back from its slot.
     Reload,
@@ -105,9 +109,20 @@ pub struct Inst {
     pub origin: Origin,
     /// Where it may go, for `jalr`; no other instruction has any.
     pub targets: Option<Targets>,
+    /// The array that a load or store accesses, named by the address of its first byte, if that is known. Accesses to two
+    /// arrays of one memory never meet, whatever their addresses look like.
+    pub array: Option<u32>,
+    /// For an instruction that keeps lanes of its destination: nobody looks at what it keeps, so the destination need not
+    /// hold anything yet.
+    pub fresh: bool,
 }
 
 impl Inst {
+    /// An instruction of which nothing else is known.
+    pub fn new(op: Op, args: Vec<Arg>, origin: Origin) -> Self {
+        Self { op, args, origin, targets: None, array: None, fresh: false }
+    }
+
     /// The operands that are registers, with what they are to the instruction.
     pub fn registers(&self) -> impl Iterator<Item = (Reg, Role)> {
         self.args.iter().zip(self.op.spec().operands()).filter_map(|(arg, operand)| match arg {
@@ -118,7 +133,8 @@ impl Inst {
 
     /// The registers it reads.
     pub fn uses(&self) -> impl Iterator<Item = Reg> {
-        self.registers().filter(|(_, role)| matches!(role, Role::Source | Role::Merged)).map(|(reg, _)| reg)
+        let reads = |role| role == Role::Source || (role == Role::Merged && !self.fresh);
+        self.registers().filter(move |(_, role)| reads(*role)).map(|(reg, _)| reg)
     }
 
     /// The registers it writes.
@@ -139,7 +155,7 @@ impl Inst {
 
     /// Whether execution never goes on behind it.
     pub fn diverts(&self) -> bool {
-        matches!(self.op, Op::Jal | Op::Jalr) && self.args[0] == Arg::Zero
+        self.op == Op::Ecall || (matches!(self.op, Op::Jal | Op::Jalr) && self.args[0] == Arg::Zero)
     }
 }
 
@@ -159,6 +175,8 @@ pub struct Code {
     pub items: Vec<Item>,
     /// The names of the labels that have one, by their number.
     pub names: Vec<Option<String>>,
+    /// The labels at which a host may start the program: no register holds anything there.
+    pub entries: BTreeSet<Label>,
     /// Virtual registers in use: scalar, vector.
     counts: [u32; 2],
 }
@@ -166,7 +184,21 @@ pub struct Code {
 impl Code {
     /// The same registers and labels, and nothing to execute yet.
     pub(crate) fn without_items(&self) -> Self {
-        Self { items: Vec::new(), names: self.names.clone(), counts: self.counts }
+        Self { items: Vec::new(), names: self.names.clone(), entries: self.entries.clone(), counts: self.counts }
+    }
+
+    /// Every instruction, in order.
+    pub fn insts(&self) -> impl Iterator<Item = &Inst> {
+        self.items.iter().filter_map(|item| if let Item::Inst(inst) = item { Some(inst) } else { None })
+    }
+
+    /// Names each instruction anew by its place, as if lowering had written it there: the allocator's checker finds it by that.
+    pub(crate) fn renumber(&mut self) {
+        for (at, item) in self.items.iter_mut().enumerate() {
+            if let Item::Inst(inst) = item {
+                inst.origin = Origin::Lowered(at);
+            }
+        }
     }
 
     /// A new scalar register.
@@ -210,11 +242,32 @@ impl Code {
         label
     }
 
+    /// Binds a new label here that becomes a symbol and at which a host may start the program.
+    pub fn entry(&mut self, name: String) -> Label {
+        let label = self.name(name);
+        self.entries.insert(label);
+        label
+    }
+
     /// Appends an instruction.
     pub fn emit(&mut self, op: Op, args: &[Arg]) {
         debug_assert_eq!(op.spec().operands().len(), args.len(), "{op:?}");
         let origin = Origin::Lowered(self.items.len());
-        self.items.push(Item::Inst(Inst { op, args: args.to_vec(), origin, targets: None }));
+        self.items.push(Item::Inst(Inst::new(op, args.to_vec(), origin)));
+    }
+
+    /// Says of the instruction appended last that it accesses `array`; see [`Inst::array`].
+    pub fn within(&mut self, array: u32) {
+        if let Some(Item::Inst(inst)) = self.items.last_mut() {
+            inst.array = Some(array);
+        }
+    }
+
+    /// Says of the instruction appended last that nobody looks at the lanes it keeps; see [`Inst::fresh`].
+    pub fn fresh(&mut self) {
+        if let Some(Item::Inst(inst)) = self.items.last_mut() {
+            inst.fresh = true;
+        }
     }
 
     /// Appends an instruction whose first operand is a new scalar register, and returns that.
@@ -284,6 +337,6 @@ impl Code {
     pub fn computed_jump(&mut self, base: Reg, offset: Arg, targets: Targets) {
         let origin = Origin::Lowered(self.items.len());
         let args = vec![Arg::Zero, offset, base.into()];
-        self.items.push(Item::Inst(Inst { op: Op::Jalr, args, origin, targets: Some(targets) }));
+        self.items.push(Item::Inst(Inst { targets: Some(targets), ..Inst::new(Op::Jalr, args, origin) }));
     }
 }

@@ -22,6 +22,7 @@ pub mod lower;
 pub mod network;
 pub mod nir;
 mod npy;
+pub mod passes;
 pub mod place;
 pub mod regalloc;
 pub mod seed;

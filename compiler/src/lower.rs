@@ -68,10 +68,10 @@ impl Lowering<'_> {
     fn program(&mut self) {
         let carried = self.network.state == StatePolicy::Carried;
         if carried && self.placement.seeds.is_some() {
-            self.code.name(INIT.to_owned());
+            self.code.entry(INIT.to_owned());
             self.seed();
         }
-        self.code.name(RUN.to_owned());
+        self.code.entry(RUN.to_owned());
         if !carried {
             self.seed();
         }

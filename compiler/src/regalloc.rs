@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fenn_isa::code::{Condition, Item as LinkItem, Label};
+use fenn_isa::code::{Condition, Item as LinkItem};
 use fenn_isa::memory::VECTOR_BYTES;
 use fenn_isa::operand::XReg;
 use fenn_isa::{Inst as RealInst, Op, Role};
@@ -19,7 +19,7 @@ use fenn_isa::{Inst as RealInst, Op, Role};
 use crate::ir::{Arg, Code, File, Inst, Item, Origin, Reg};
 
 pub mod checker;
-mod liveness;
+pub(crate) mod liveness;
 
 /// Bytes kept for spilled scalar registers at address 0 of scalar memory.
 pub const SCALAR_SPILL_BYTES: u32 = 512;
@@ -57,6 +57,7 @@ pub enum AllocationError {
 /// A program with too many values at once; a mismatch found by the checker.
 pub fn allocate(code: &Code) -> Result<Allocation, AllocationError> {
     let mut current = code.clone();
+    current.renumber();
     let mut slots = Slots::default();
     for _ in 0..MAX_ROUNDS {
         match scan(&current, &slots.temporaries) {
@@ -179,7 +180,7 @@ fn rewrite(inst: &Inst, homes: &BTreeMap<Reg, Home>, result: &mut Code, slots: &
         let Some(home) = homes.get(&reg) else { continue };
         let temporary = *fresh.entry(reg).or_insert_with(|| result.register(reg.file));
         slots.temporaries.insert(temporary);
-        if matches!(role, Role::Source | Role::Merged) {
+        if role == Role::Source || (role == Role::Merged && !inst.fresh) {
             bring(reg, home, temporary, result);
         }
         if matches!(role, Role::Destination | Role::Merged) {
@@ -220,7 +221,7 @@ const STORES: [Op; 2] = [Op::Sw, Op::VStore];
 
 fn access(ops: [Op; 2], reg: Reg, address: i64, origin: Origin) -> Inst {
     let args = vec![reg.into(), address.into(), Arg::Zero];
-    Inst { op: ops[reg.file as usize], args, origin, targets: None }
+    Inst::new(ops[reg.file as usize], args, origin)
 }
 
 impl Allocation {
@@ -272,12 +273,6 @@ impl Allocation {
         let word = word.unwrap_or_else(|index| panic!("operand {index} of `{inst}` is out of range"));
         LinkItem::Inst(RealInst::decode(word).expect("an assembled word belongs to its row"))
     }
-}
-
-/// The label at the start of each item's basic block; a helper shared by liveness and the checker.
-fn label_positions(code: &Code) -> BTreeMap<Label, usize> {
-    let labels = code.items.iter().enumerate();
-    labels.filter_map(|(at, item)| if let Item::Label(label) = item { Some((*label, at)) } else { None }).collect()
 }
 
 #[cfg(test)]

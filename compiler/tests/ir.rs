@@ -125,6 +125,6 @@ fn lines_that_are_no_code_are_refused() {
     assert_eq!(message("addi %x0, zero, many"), "line 1: expected an operand (Imm12) at `many`");
     assert_eq!(message("add %x0, t0, zero"), "line 1: expected an operand (XReg) at `t0, zero`");
     assert_eq!(message("L3 addi"), "line 1: expected `:` at `addi`");
-    assert_eq!(message("addi %x99999999, zero, 0"), "line 1: expected a number at `99999999, zero, 0`");
+    assert_eq!(message("addi %x99999999, zero, 0"), "line 1: expected a number below 1048576 at `99999999, zero, 0`");
     assert_eq!(message("ecall now"), "line 1: expected the end of the line at `now`");
 }

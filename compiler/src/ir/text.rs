@@ -3,8 +3,9 @@
 //! Contract: `Code::parse(&code.to_string())` is `code` again, but for the names of labels that nothing binds. A line is
 //! empty, a label (`L3:`, or `L3: # name` for one that becomes a symbol), or an instruction as assembly text, with `%x0`
 //! and `%v0` for virtual registers, `L3` for where a branch goes, `%hi(L3)` and `%lo(L3)` for the parts of an address.
-//! Where a computed jump may go stands behind it: `jalr zero, 0(%x4) to L3 L4 L5`, and `every 16` if the targets are so
-//! many bytes apart. `;` begins a comment.
+//! What else is known of an instruction stands behind it: `in 2048` names the array it accesses, `fresh` says that nobody
+//! looks at the lanes it keeps, and `to L3 L4 L5` where a computed jump may go, with `every 16` if the targets are so many
+//! bytes apart. `# entry name` is a label where a host may start. `;` begins a comment.
 
 use std::fmt;
 
@@ -54,6 +55,10 @@ impl fmt::Display for Inst {
                 }
             }
         }
+        self.array.iter().try_for_each(|array| write!(f, " in {array}"))?;
+        if self.fresh {
+            f.write_str(" fresh")?;
+        }
         if let Some(targets) = &self.targets {
             f.write_str(" to")?;
             targets.labels.iter().try_for_each(|label| write!(f, " L{}", label.0))?;
@@ -68,6 +73,7 @@ impl fmt::Display for Code {
         for item in &self.items {
             match item {
                 Item::Label(label) => match &self.names[label.0 as usize] {
+                    Some(name) if self.entries.contains(label) => writeln!(f, "L{}: # entry {name}", label.0)?,
                     Some(name) => writeln!(f, "L{}: # {name}", label.0)?,
                     None => writeln!(f, "L{}:", label.0)?,
                 },
@@ -104,8 +110,8 @@ pub enum ParseErrorKind {
     },
 }
 
-/// The greatest number of a label or a register in text: counts are kept per number.
-const GREATEST: u32 = 1 << 20;
+/// Labels and registers have lesser numbers than this in text: what is known of them is kept in lists.
+const MOST: u32 = 1 << 20;
 
 impl Code {
     /// Reads the textual form.
@@ -147,6 +153,9 @@ impl<'a> Parser<'a> {
             self.literal(':')?;
             if self.rest.starts_with('#') {
                 self.literal('#')?;
+                if self.keyword("entry") {
+                    self.code.entries.insert(label);
+                }
                 self.code.names[label.0 as usize] = Some(self.rest.to_owned());
                 self.rest = "";
             }
@@ -172,8 +181,10 @@ impl<'a> Parser<'a> {
                 }
             }
         }
+        let array = if self.keyword("in") { Some(self.number()?) } else { None };
+        let fresh = self.keyword("fresh");
         let targets = if self.keyword("to") { Some(self.targets()?) } else { None };
-        Ok(Inst { op, args, origin: Origin::Lowered(self.code.items.len()), targets })
+        Ok(Inst { op, args, origin: Origin::Lowered(self.code.items.len()), targets, array, fresh })
     }
 
     fn targets(&mut self) -> Parsed<Targets> {
@@ -202,7 +213,7 @@ impl<'a> Parser<'a> {
         for (start, file) in [("%x", File::X), ("%v", File::V)] {
             if let Some(rest) = self.rest.strip_prefix(start) {
                 self.rest = rest;
-                let index = self.number()?;
+                let index = self.index()?;
                 let count = &mut self.code.counts[file as usize];
                 *count = (index + 1).max(*count);
                 return Ok(Reg { file, index }.into());
@@ -220,20 +231,26 @@ impl<'a> Parser<'a> {
     fn label(&mut self) -> Parsed<Label> {
         let expected = self.expected("a label");
         self.rest = self.rest.strip_prefix('L').ok_or(expected)?;
-        let number = self.number()?;
+        let number = self.index()?;
         Ok(self.code.known_label(number))
     }
 
     fn number(&mut self) -> Parsed<u32> {
         let expected = self.expected("a number");
         let digits = self.rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(self.rest.len());
-        let number = self.rest[..digits].parse().ok().filter(|number| *number < GREATEST);
+        let number = self.rest[..digits].parse();
         self.skip(digits);
-        number.ok_or(expected)
+        number.map_err(|_| expected)
+    }
+
+    fn index(&mut self) -> Parsed<u32> {
+        let expected = self.expected(&format!("a number below {MOST}"));
+        self.number().ok().filter(|number| *number < MOST).ok_or(expected)
     }
 
     fn keyword(&mut self, word: &str) -> bool {
-        let found = self.rest.strip_prefix(word).filter(|rest| rest.starts_with(char::is_whitespace));
+        let ends = |rest: &&str| rest.is_empty() || rest.starts_with(char::is_whitespace);
+        let found = self.rest.strip_prefix(word).filter(ends);
         if let Some(rest) = found {
             self.rest = rest.trim_start();
         }

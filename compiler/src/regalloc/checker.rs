@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use fenn_isa::Role;
+use fenn_isa::code::Label;
 
 use super::Allocation;
 use crate::ir::{Arg, Code, File, Inst, Item, Origin, Reg};
@@ -40,7 +41,9 @@ type Holds = BTreeMap<Place, Reg>;
 /// The first instruction that would not find a value, or that differs from the original program's.
 pub fn check(original: &Code, allocation: &Allocation) -> Result<(), Mismatch> {
     let items = &allocation.code.items;
-    let labels = super::label_positions(&allocation.code);
+    let labels = items.iter().enumerate();
+    let labels: BTreeMap<Label, usize> =
+        labels.filter_map(|(at, item)| if let Item::Label(label) = item { Some((*label, at)) } else { None }).collect();
     let mut known: Vec<Option<Holds>> = vec![None; items.len() + 1];
     let mut work = vec![(0, Holds::new())];
     while let Some((at, arriving)) = work.pop() {
@@ -122,14 +125,16 @@ fn step(original: &Code, allocation: &Allocation, inst: &Inst, holds: &mut Holds
             let Some(Item::Inst(wanted)) = original.items.get(index) else {
                 return Err("an instruction of the original program".to_owned());
             };
-            if wanted.op != inst.op || wanted.args.len() != inst.args.len() || wanted.targets != inst.targets {
+            if (wanted.op, &wanted.targets, wanted.fresh) != (inst.op, &inst.targets, inst.fresh)
+                || wanted.args.len() != inst.args.len()
+            {
                 return Err(format!("to be `{wanted}`"));
             }
             let operands = || wanted.args.iter().zip(&inst.args).zip(wanted.op.spec().operands());
             for ((wanted, given), operand) in operands() {
                 match (*wanted, *given) {
                     (Arg::Reg(wanted), Arg::Reg(given)) => {
-                        let reads = matches!(operand.role, Role::Source | Role::Merged);
+                        let reads = operand.role == Role::Source || (operand.role == Role::Merged && !inst.fresh);
                         if reads && holds.get(&real(given)) != Some(&wanted) {
                             return Err(format!(
                                 "{wanted} in {:?}, which holds {:?}",
