@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 
 use fenn_isa::code::{Label, LinkError, link};
 use fenn_isa::image::manifest::{
-    Data, EntryPoint, Input, Manifest, Output, Population, Readout, Recording, SpikeArray, VERSION, ValueArray,
-    Variable,
+    self, Data, Encoding, EntryPoint, Input, InputSpikes, Manifest, Output, Population, Readout, Recording, SpikeArray,
+    VERSION, ValueArray, Variable,
 };
 use fenn_isa::image::{Image, ImageError, Segment, Symbol, SymbolKind};
 use fenn_isa::memory::{MachineConfig, Space, VECTOR_BYTES};
@@ -19,9 +19,9 @@ use serde::Serialize;
 
 use crate::ir::{Code, Inst, Item};
 use crate::lower::{INIT, RUN, lower};
-use crate::network::{Network, Quantity};
+use crate::network::{Delays, Network, Quantity, Source};
 use crate::passes::{self, Context, PassError};
-use crate::place::{Array, DoesNotFit, Placement, Spikes, place, row_bytes};
+use crate::place::{Array, DoesNotFit, InputPlace, Placement, SpikeList, Spikes, place, row_bytes};
 use crate::regalloc::{AllocationError, allocate};
 use crate::verify::{VerifyError, verify};
 
@@ -34,11 +34,57 @@ pub struct Options {
     pub profile: &'static Profile,
     /// End a run by setting a word in scalar memory and spinning, as a board's host expects, rather than by `ecall`.
     pub ready_flag: bool,
+    /// In which form the host writes the inputs' spikes.
+    pub input: InputForm,
+}
+
+/// In which form a host writes the spikes of an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum InputForm {
+    /// A list where it is certain to be long enough for every sample and takes no more than a quarter of scalar memory,
+    /// otherwise bits: a list costs the program fewer instructions, whatever the spikes are.
+    #[default]
+    Auto,
+    /// One bit per neuron and step.
+    Bits,
+    /// A list with room for so many spikes in a run; if not stated, for as many as there can be. An input whose spikes of
+    /// earlier steps are needed, because they act later, is in bits all the same.
+    List(Option<u32>),
+}
+
+/// Whether a projection looks at the input's spikes of earlier steps.
+fn looked_back_on(network: &Network, input: usize) -> bool {
+    let readers = network.projections.iter().filter(|projection| projection.source == Source::Input(input));
+    readers.map(|reader| &reader.delays).any(|delays| match delays {
+        Delays::None | Delays::Ring(_) => false,
+        Delays::Uniform(_) | Delays::Sorted(_) => delays.longest() > 0,
+    })
+}
+
+impl Options {
+    /// Room for how many spikes the list of input `index` has; `None` for bits.
+    pub(crate) fn listed_spikes(&self, network: &Network, index: usize) -> Option<u64> {
+        let input = &network.inputs[index];
+        let most = match input.encoding {
+            Encoding::Spikes => u64::from(input.size) * u64::from(network.steps),
+            // Every neuron spikes once or not at all.
+            Encoding::Latency { .. } => input.size.into(),
+        };
+        match self.input {
+            InputForm::Bits => None,
+            _ if looked_back_on(network, index) => None,
+            InputForm::List(spikes) => Some(spikes.map_or(most, |spikes| most.min(spikes.into()))),
+            InputForm::Auto => {
+                let bytes = 4 * (u64::from(network.steps) + most) * network.inputs.len() as u64;
+                (bytes <= u64::from(self.config.scalar_bytes / 4)).then_some(most)
+            }
+        }
+    }
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { config: MachineConfig::default(), profile: &FENN, ready_flag: false }
+        Self { config: MachineConfig::default(), profile: &FENN, ready_flag: false, input: InputForm::default() }
     }
 }
 
@@ -133,7 +179,7 @@ pub enum CompileError {
 /// See [`CompileError`].
 pub fn compile(network: &Network, options: &Options) -> Result<Compiled, CompileError> {
     verify(network).map_err(CompileError::Network)?;
-    let placement = place(network, &options.config, options.ready_flag)?;
+    let placement = place(network, options)?;
     let mut code = lower(network, &placement);
     passes::run(&mut code, &Context { profile: options.profile })?;
     let allocation = allocate(&code)?;
@@ -153,7 +199,7 @@ pub fn compile(network: &Network, options: &Options) -> Result<Compiled, Compile
         symbols,
         ..Image::default()
     };
-    image.manifest = Some(manifest(network, &placement, &image));
+    image.manifest = Some(describe(network, &placement, &image));
     image.sort();
     image.check()?;
     let report = report(&image, &placement, &options.config, linked.words.len(), allocation.spilled);
@@ -199,14 +245,21 @@ fn symbols(code: &Code, labels: &[Option<u32>], placement: &Placement, words: us
     code.chain(arrays).collect()
 }
 
-fn manifest(network: &Network, placement: &Placement, image: &Image) -> Manifest {
+fn describe(network: &Network, placement: &Placement, image: &Image) -> Manifest {
     let entry =
         |name: &str| image.symbol(name).map(|symbol| EntryPoint { name: name.to_owned(), address: symbol.address });
     let inputs = network.inputs.iter().zip(&placement.inputs).map(|(input, spikes)| Input {
         name: input.name.clone(),
         neurons: input.size,
         encoding: input.encoding.clone(),
-        spikes: SpikeArray { address: spikes.address, words: spikes.words, steps: spikes.slots },
+        spikes: match *spikes {
+            InputPlace::Bits(Spikes { address, words, slots }) => {
+                InputSpikes::Bits(SpikeArray { address, words, steps: slots })
+            }
+            InputPlace::List(SpikeList { address, bytes, base, scale, .. }) => {
+                InputSpikes::List(manifest::SpikeList { address, bytes, base, scale })
+            }
+        },
     });
     let outputs = network.outputs.iter().map(|output| {
         let population = &network.populations[output.population];

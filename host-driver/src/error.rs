@@ -158,6 +158,19 @@ pub enum SessionError {
         /// What could be at most.
         most: u64,
     },
+    /// More spikes than a list has room for.
+    #[error(
+        "the sample has {spikes} spikes for input `{name}`, and the program has room for {capacity}; compile it with a \
+         longer list (fenn-cc --input-spikes N) or with --input bits"
+    )]
+    TooManySpikes {
+        /// The input.
+        name: String,
+        /// Those of the sample.
+        spikes: usize,
+        /// Those that fit.
+        capacity: u32,
+    },
     /// A spike that the program cannot be given.
     #[error(
         "a spike of unit {unit} in step {step} does not fit the program: it has {units} input units and {steps} steps"
