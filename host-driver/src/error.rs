@@ -122,7 +122,7 @@ impl From<fenn_iss::Error> for DeviceError {
         match error {
             Error::Config(error) => Self::Config(error),
             Error::Image(error) => Self::Image(error),
-            Error::Dram { .. } => Self::Machine(error.to_string()),
+            Error::Profile(_) => Self::Machine(error.to_string()),
             Error::TooSmall { space, needed, bytes } => Self::TooSmall { space, needed, bytes },
             Error::Outside { space, address, end, bytes } => Self::Outside { space, address, end, bytes },
         }

@@ -577,8 +577,7 @@ fn timing(profile: &mut Profile, io: &mut impl Fields) -> Result<(), String> {
     }
     io.u32(latency)?;
     io.u32(bytes_per_cycle)?;
-    let dram = DramTiming { latency: *latency, bytes_per_cycle: *bytes_per_cycle };
-    ensure(dram.is_possible(), || format!("DRAM cannot move {} bytes a cycle", dram.bytes_per_cycle))
+    profile.check().map_err(|error| error.to_string())
 }
 
 fn core(state: &mut State, io: &mut impl Fields) -> Result<(), String> {
