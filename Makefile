@@ -78,7 +78,7 @@ coverage-rtl: setup-rtl ## which lines of the core random programs execute
 	rm -rf $(OUT)/coverage-rtl
 	mkdir -p $(OUT)/coverage-rtl
 	FENN_VERILATED_COVERAGE=1 FENN_VERILATED_MODELS=board,wide,compact $(COSIM) --target-dir target/coverage-rtl -- \
-	    --config all --seed 1 --lines $(OUT)/coverage-rtl/lines.dat
+	    --config board,wide,compact --seed 1 --lines $(OUT)/coverage-rtl/lines.dat
 	verilator_coverage --annotate-min 1 --annotate $(OUT)/coverage-rtl/annotated $(OUT)/coverage-rtl/lines-*.dat | tee $(OUT)/coverage-rtl/total.txt
 	@echo "annotated sources: $(OUT)/coverage-rtl/annotated"
 

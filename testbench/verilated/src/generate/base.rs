@@ -3,7 +3,7 @@
 use fenn_isa::code::Item;
 use fenn_isa::csr::Register;
 use fenn_isa::operand::OperandKind;
-use fenn_isa::{Class, Inst, Op, SPECS};
+use fenn_isa::{Class, Inst, Op, Role, SPECS};
 use rand::RngExt;
 
 use super::maker::{Exceptions, Maker};
@@ -67,6 +67,24 @@ impl Maker {
         }
     }
 
+    /// An instruction of this row whose result is often one that something can be reached by: made of zeros, of one vector,
+    /// and of a constant that is a row's address.
+    fn low(&mut self, op: Op) {
+        let (vector, rd) = (self.v_source(), self.x_destination());
+        let operands: Vec<i64> = op
+            .spec()
+            .operands()
+            .map(|operand| match (operand.kind, operand.role) {
+                (OperandKind::XReg, Role::Source) => 0,
+                (OperandKind::XReg, _) => rd,
+                (OperandKind::VReg, _) => vector,
+                (OperandKind::Imm12, _) => 64 * self.below(16),
+                (kind, _) => self.immediate(kind),
+            })
+            .collect();
+        self.put(op, &operands);
+    }
+
     /// A base that any class has just made, whatever it is; what it leads to may be an exception.
     pub(super) fn fresh_base(&mut self) {
         // Wherever it leads, no transfer may be running there.
@@ -76,7 +94,8 @@ impl Maker {
         use Class::{Alu, Count, Csr, Divide, GeneratorLoad, Jump, Load, Multiply, MultiplyHigh, Store};
         use Class::{Branch, VectorAlu, VectorFill, VectorLoad, VectorSelect, VectorStore, VectorToScalar};
         let maker = self.of(&[Alu, Count, Multiply, MultiplyHigh, Divide, Load, Csr, VectorToScalar, Jump, Jump]);
-        let readers = [Load, Store, VectorLoad, VectorStore, GeneratorLoad, Csr, VectorFill, VectorSelect, Count];
+        let readers =
+            [Load, Store, VectorLoad, VectorStore, GeneratorLoad, Csr, VectorFill, VectorSelect, Count, Multiply];
         let reader = if self.chance(20) { self.of(&[Branch, VectorAlu]) } else { self.of(&readers) };
         let of_class = |maker: &mut Self, class: Class| {
             let rows: Vec<Op> = SPECS.iter().filter(|spec| spec.class == class).map(|spec| spec.op).collect();
@@ -89,6 +108,7 @@ impl Maker {
                 if self.chance(50) {
                     self.jump(rd, next);
                     self.bind(next);
+                    self.recent_x.insert(0, rd);
                 } else {
                     self.put(Op::Auipc, &[SCRATCH, 0]);
                     self.put(Op::Jalr, &[rd, 8, SCRATCH]);
@@ -107,7 +127,11 @@ impl Maker {
             Csr => self.read_csr(rd, Register::Mscratch),
             class => {
                 let op = of_class(self, class);
-                self.plain(op);
+                if self.chance(40) {
+                    self.low(op)
+                } else {
+                    self.plain(op)
+                }
                 // The destination is the first operand of every such row.
                 if let Some(Line::Item(Item::Inst(inst))) = self.piece.last_mut() {
                     let field = op.spec().operands().next().map(|operand| operand.field);
@@ -131,6 +155,10 @@ impl Maker {
             VectorSelect => {
                 let vs2 = self.v_source();
                 self.put(op, &[vector, rd, vs2]);
+            }
+            Multiply => {
+                let factor = self.x_source();
+                self.put(op, &[other, rd, factor]);
             }
             Csr => self.put(Op::Csrrw, &[other, i64::from(Register::Mscratch.spec().address), rd]),
             VectorAlu => {

@@ -77,8 +77,9 @@ impl Maker {
     }
 
     fn vector_access(&mut self, op: Op) {
-        let aligned = 64 * self.source.random_range(-32..32);
-        let near = 64 * self.below(4);
+        let row = i64::from(self.configuration.row_bytes());
+        let aligned = row * self.source.random_range(-2048 / row..2048 / row);
+        let near = row * self.below(4);
         let odd = if self.exceptions == Exceptions::Return { 3 } else { 0 };
         let imm = if self.chance(odd) {
             self.immediate(OperandKind::Imm12)

@@ -68,10 +68,6 @@ impl Maker {
     }
 
     pub(super) fn start(&mut self, channel: usize) {
-        // What the other channel does at the same time may have to wait for it, unseen.
-        if self.configuration.channels_collide() && self.busy[1 - channel] {
-            self.wait(1 - channel);
-        }
         if self.chance(80) {
             self.wait(channel);
             if channel == 1 {
@@ -136,7 +132,13 @@ impl Maker {
         let place = self.below(3) as usize;
         let sizes = if channel == 0 { [dram, vector] } else { [vector, dram] };
         good[place] = match (self.below(3), place) {
-            (0, _) => good[place] + self.of(&[1, 2, 4, 8, 16, 32, 33]),
+            // Of no row, be it the core's or the simulator's.
+            (0, _) => {
+                let row = self.configuration.row_bytes();
+                let odd: Vec<u32> =
+                    [1_u32, 2, 4, 8, 16, 32, 33].into_iter().filter(|bytes| !bytes.is_multiple_of(row)).collect();
+                good[place] + self.of(&odd)
+            }
             (_, 2) => self.of(&[0, DMA_MAX_BYTES + 64, 1 << 20, 0x8000_0000, 0xffff_ffc0]),
             (1, _) => sizes[place],
             _ => self.of(&[0xffff_ffc0, 0x8000_0000, sizes[place] + 64]),
