@@ -132,6 +132,13 @@ impl Program {
                 format!("        {} {rs1}, {rs2}, L{}\n", inst.op().spec().mnemonic(), target.0)
             }
             Line::Item(Item::Jump { rd, target }) => format!("        jal {rd}, L{}\n", target.0),
+            Line::Item(Item::Upper { rd, target }) => format!("        lui {rd}, %hi(L{})\n", target.0),
+            Line::Item(Item::AddLower { rd, rs1, target }) => {
+                format!("        addi {rd}, {rs1}, %lo(L{})\n", target.0)
+            }
+            Line::Item(Item::JumpLower { rd, rs1, target }) => {
+                format!("        jalr {rd}, %lo(L{})({rs1})\n", target.0)
+            }
             Line::Word(word) => format!("        .word {word:#010x}\n"),
         };
         self.pieces.iter().flatten().map(line).collect()
