@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use fenn_isa::code::{Label, LinkError, link};
+use fenn_isa::code::{Label, LinkError, Linked, link};
 use fenn_isa::image::manifest::{
     self, Data, Encoding, EntryPoint, Input, InputSpikes, Manifest, Output, Population, Readout, Recording, SpikeArray,
     VERSION, ValueArray, Variable,
@@ -18,7 +18,7 @@ use fenn_isa::timing::{FENN, Profile};
 use serde::Serialize;
 
 use crate::ir::{Code, Inst, Item};
-use crate::lower::{INIT, RUN, lower};
+use crate::lower::{INIT, Limits, RUN, lower};
 use crate::network::{Delays, Network, Quantity, Source};
 use crate::passes::{self, Context, PassError};
 use crate::place::{Array, DoesNotFit, InputPlace, Placement, SpikeList, Spikes, place, row_bytes};
@@ -180,12 +180,15 @@ pub enum CompileError {
 pub fn compile(network: &Network, options: &Options) -> Result<Compiled, CompileError> {
     verify(network).map_err(CompileError::Network)?;
     let placement = place(network, options)?;
-    let mut code = lower(network, &placement);
-    passes::run(&mut code, &Context { profile: options.profile })?;
-    let allocation = allocate(&code)?;
-    let linked = link(&allocation.items(), 0)?;
-    check_layout(&allocation.code, &linked.labels)?;
     let available = options.config.instruction_bytes / 4;
+    let [first, rest @ ..] = Limits::ALL;
+    let mut assembled = assemble(network, &placement, first, options)?;
+    for limits in rest {
+        if assembled.linked.words.len() > available as usize {
+            assembled = assemble(network, &placement, limits, options)?;
+        }
+    }
+    let Assembled { code, listing, linked, spilled } = assembled;
     if linked.words.len() > available as usize {
         return Err(CompileError::TooMuchCode { needed: linked.words.len(), available });
     }
@@ -202,8 +205,33 @@ pub fn compile(network: &Network, options: &Options) -> Result<Compiled, Compile
     image.manifest = Some(describe(network, &placement, &image));
     image.sort();
     image.check()?;
-    let report = report(&image, &placement, &options.config, linked.words.len(), allocation.spilled);
-    Ok(Compiled { image, report, listing: code.to_string() })
+    let report = report(&image, &placement, &options.config, linked.words.len(), spilled);
+    Ok(Compiled { image, report, listing })
+}
+
+/// Code at its addresses.
+struct Assembled {
+    /// On virtual registers, with the allocator's instructions.
+    code: Code,
+    /// Before registers were allocated.
+    listing: String,
+    linked: Linked,
+    /// See [`Report::spilled`].
+    spilled: [u32; 2],
+}
+
+fn assemble(
+    network: &Network,
+    placement: &Placement,
+    limits: Limits,
+    options: &Options,
+) -> Result<Assembled, CompileError> {
+    let mut code = lower(network, placement, limits);
+    passes::run(&mut code, &Context { profile: options.profile })?;
+    let allocation = allocate(&code)?;
+    let linked = link(&allocation.items(), 0)?;
+    check_layout(&allocation.code, &linked.labels)?;
+    Ok(Assembled { listing: code.to_string(), code: allocation.code, linked, spilled: allocation.spilled })
 }
 
 /// Whether the targets of computed jumps lie as far apart as those rely on.

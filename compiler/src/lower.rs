@@ -24,9 +24,21 @@ pub const INIT: &str = "init";
 /// See [`INIT`].
 pub const RUN: &str = "run";
 
+/// How much code is spent on speed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The most instructions that the loop over a population's blocks of neurons may be unrolled to.
+    pub update: u32,
+}
+
+impl Limits {
+    /// From generous to none at all; a program that does not fit into instruction memory with one is tried with the next.
+    pub const ALL: [Self; 3] = [Self { update: 512 }, Self { update: 128 }, Self { update: 0 }];
+}
+
 /// Lowers a verified network.
-pub fn lower(network: &Network, placement: &Placement) -> Code {
-    let mut lowering = Lowering { network, placement, code: Code::default(), step: StepPointers::default() };
+pub fn lower(network: &Network, placement: &Placement, limits: Limits) -> Code {
+    let mut lowering = Lowering { network, placement, limits, code: Code::default(), step: StepPointers::default() };
     lowering.program();
     lowering.code
 }
@@ -34,6 +46,7 @@ pub fn lower(network: &Network, placement: &Placement) -> Code {
 struct Lowering<'a> {
     network: &'a Network,
     placement: &'a Placement,
+    limits: Limits,
     code: Code,
     step: StepPointers,
 }
