@@ -13,7 +13,8 @@ use fenn_isa::file::write_whole;
 use fenn_isa::image::elf::FileError;
 use fenn_isa::memory::{ConfigError, MachineConfig, Space};
 
-use crate::backend::{self, CompileError, InputForm, compile};
+use crate::backend::{self, CompileError, compile};
+use crate::contract::InputForm;
 use crate::description::DescriptionError;
 use crate::import::{Comparison, ForcedFormat, ImportError, Method, Record, Reset, SpikeFrom};
 use crate::network::Readout;

@@ -27,7 +27,7 @@ pub use options::{
 pub use report::{Agreement, Candidate, ImportReport, PopulationReport, Validation};
 
 use crate::interpret::{Interpreter, Saturations};
-use crate::network::Network;
+use crate::network::{Network, Quantity, Recording, Window};
 use crate::nir::Graph;
 
 use calibrate::{Case, Tally, cases, search};
@@ -95,10 +95,9 @@ fn validate(model: &Model, network: &Network, cases: &[Case]) -> Result<Validati
     // The potentials of neurons that do not spike are compared in every step, whatever the user wants recorded.
     let mut watched = network.clone();
     for (population, _) in model.populations.iter().enumerate() {
-        let recording =
-            crate::network::Recording { population, quantity: crate::network::Quantity::Variable(quantize::POTENTIAL) };
-        if !watched.recordings.contains(&recording) {
-            watched.recordings.push(recording);
+        let quantity = Quantity::Variable(quantize::POTENTIAL);
+        if !watched.is_recorded(population, quantity) {
+            watched.recordings.push(Recording { population, quantity, window: Window::WHOLE });
         }
     }
     let mut interpreter = Interpreter::new(&watched).map_err(internal)?;

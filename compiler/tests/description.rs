@@ -7,7 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use fenn_compiler::description::{Described, Options, Remarks, parse, read};
-use fenn_compiler::network::{Encoding, Phase, Quantity, Readout, Recording, Source, StatePolicy, Values, Weights};
+use fenn_compiler::network::{
+    Encoding, Phase, Quantity, Readout, Recording, Source, StatePolicy, Values, Weights, Window,
+};
 use npyz::WriterBuilder;
 use proptest::prelude::*;
 
@@ -160,7 +162,10 @@ fn everything_arrives_where_it_belongs() {
     assert_eq!(projection.weights, Weights::Dense(vec![512, 1024, -1024, 32_767, 0, 0, -32_768, 32_767, 256]));
     assert_eq!(network.outputs[0].readout, Readout::Count);
     assert_eq!((network.outputs[1].quantity, network.outputs[1].readout), (Quantity::Variable(0), Readout::Mean));
-    assert_eq!(network.recordings, [Recording { population: 1, quantity: Quantity::Variable(0) }]);
+    assert_eq!(
+        network.recordings,
+        [Recording { population: 1, quantity: Quantity::Variable(0), window: Window::WHOLE }]
+    );
     let counts: Vec<_> = conversions.iter().map(|c| (c.numbers, c.clipped, c.vanished, c.largest)).collect();
     assert_eq!(counts, [(3, 1, 0, 40.0), (9, 1, 1, 100.0)]);
     let warnings: Vec<&str> = warnings.iter().map(|(_, warning)| warning.message.as_str()).collect();

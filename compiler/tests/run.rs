@@ -1,12 +1,13 @@
 //! Compiled networks compute what the network means: the program on the instruction-set simulator against the
 //! [`Interpreter`], which shares no code with the back end.
 
-use fenn_compiler::backend::{InputForm, Options, compile};
+use fenn_compiler::backend::{Options, compile};
+use fenn_compiler::contract::InputForm;
 use fenn_compiler::interpret::{Interpreter, Run, SpikeTrain};
 use fenn_compiler::kernel::{BinaryOp, CompareOp, Cond, Expr, Kernel, Place, Rounding, Slot, Stmt, Type};
 use fenn_compiler::network::{
     Delays, Encoding, Input, Network, Phase, Population, Projection, Quantity, Recording, Source, StatePolicy, Values,
-    Variable, Weights,
+    Variable, Weights, Window,
 };
 use fenn_isa::fixed::Format;
 use fenn_isa::image::Image;
@@ -202,7 +203,7 @@ fn build(
     for population in 0..2 {
         let quantities = [Quantity::Variable(0), Quantity::Variable(2), Quantity::Event(0)];
         let kept = quantities.into_iter().zip(&flags[1 + 3 * population..]).filter(|(_, keep)| **keep);
-        recordings.extend(kept.map(|(quantity, _)| Recording { population, quantity }));
+        recordings.extend(kept.map(|(quantity, _)| Recording { population, quantity, window: Window::WHOLE }));
     }
     Network {
         name: "random".to_owned(),
@@ -242,7 +243,7 @@ fn write_list(machine: &mut Machine, list: &SpikeList, train: &SpikeTrain) {
     let mut at = list.address;
     for neurons in train.steps() {
         let behind = at + 4 + 4 * neurons.len() as u32;
-        assert!(behind <= list.address + list.bytes, "the list is too short");
+        assert!(behind <= list.address + list.sample_bytes, "the list is too short");
         let entries = neurons.iter().map(|neuron| list.base + list.scale * neuron);
         let bytes: Vec<u8> = std::iter::once(behind).chain(entries).flat_map(u32::to_le_bytes).collect();
         machine.write(Space::Scalar, at, &bytes).unwrap();
@@ -397,7 +398,7 @@ fn spilling_and_chunks_change_nothing() {
         }],
         schedule: vec![Phase::Propagate(0), Phase::Update(0)],
         outputs: vec![],
-        recordings: vec![Recording { population: 0, quantity: Quantity::Event(0) }],
+        recordings: vec![Recording { population: 0, quantity: Quantity::Event(0), window: Window::WHOLE }],
     };
     let compiled = compile(&with_all_outputs(network.clone()), &Options::default()).unwrap();
     assert!(compiled.report.spilled[1] > 0, "the test is to need spills");

@@ -66,7 +66,7 @@ fn recordings_are_what_happened() {
     let sample = &samples(3)[2];
     let mut session = open(&image(StatePolicy::Reset, Readout::Last));
     session.run(sample, Limit::default()).unwrap();
-    let recordings = session.recordings().unwrap();
+    let recordings = session.recordings(0).unwrap();
     let [Array::Spikes(spikes), Array::Values(values)] = &recordings[..] else { panic!("spikes, then values") };
     let mut expected: Vec<(u32, u32)> = sample.iter().map(|spike| (spike.step, spike.unit)).collect();
     expected.sort_unstable();
@@ -274,7 +274,7 @@ fn arrays_with_gaps_are_read_vector_by_vector() {
     image.segments.push(Segment::new(Space::Vector, 0, lanes));
     let mut session = open(&image);
     session.run(&[], Limit::default()).unwrap();
-    let recordings = session.recordings().unwrap();
+    let recordings = session.recordings(0).unwrap();
     let Array::Values(values) = &recordings[1] else { panic!("values") };
     for neuron in 0..40u32 {
         let code = |step: u32| ((128 + step * 64 + neuron / 32 * 192) / 2 + neuron % 32) as i16;

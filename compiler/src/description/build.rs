@@ -17,7 +17,7 @@ use crate::equation::{self, Declarations, parse_type};
 use crate::kernel::{Kernel, Rounding, Slot, Type};
 use crate::network::{
     Delays, Encoding, Input, Network, Output, Phase, Population, Projection, Quantity, Readout, Recording, Source,
-    StatePolicy, Values, Variable, Weights,
+    StatePolicy, Values, Variable, Weights, Window,
 };
 use crate::place::row_bytes;
 
@@ -587,7 +587,7 @@ impl<'a> Builder<'a> {
         let quantity = self.quantity(&mut fields);
         fields.finish(&mut self.reader.problems);
         let Some((population, quantity)) = quantity else { return };
-        let recording = Recording { population, quantity };
+        let recording = Recording { population, quantity, window: Window::WHOLE };
         if self.network.recordings.contains(&recording) {
             self.report(Diagnostic::error("this is recorded already").at(value.span(), "again").help("once suffices"));
             return;

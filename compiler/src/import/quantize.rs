@@ -24,7 +24,7 @@ use fenn_isa::fixed::Format;
 use crate::kernel::{BinaryOp, CompareOp, Cond, Expr, Kernel, Place, Rounding, Slot, Stmt, Type};
 use crate::network::{
     Delays, Encoding, Input, Network, Output, Phase, Population, Projection, Quantity, Readout, Recording, Source,
-    StatePolicy, Values, Variable, Weights,
+    StatePolicy, Values, Variable, Weights, Window,
 };
 
 use super::error::ImportError;
@@ -103,7 +103,8 @@ pub fn network(
         |&(population, readout): &(usize, Readout)| Output { population, quantity: quantity(readout), readout };
     network.outputs = model.outputs.iter().map(output).collect();
     for (index, neurons) in model.populations.iter().enumerate() {
-        let mut keep = |quantity| network.recordings.push(Recording { population: index, quantity });
+        let mut keep =
+            |quantity| network.recordings.push(Recording { population: index, quantity, window: Window::WHOLE });
         if record != Record::None && neurons.spike.is_some() {
             keep(Quantity::Event(SPIKE));
         }

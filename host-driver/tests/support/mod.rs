@@ -7,8 +7,8 @@
 use fenn_host::dataset::Spike;
 use fenn_isa::fixed::Format;
 use fenn_isa::image::manifest::{
-    Data, Encoding, EntryPoint, Input, InputSpikes, Manifest, Output, Population, Readout, Recording, SpikeArray,
-    StatePolicy, VERSION, ValueArray, Variable,
+    Batch, Data, Encoding, EntryPoint, Input, InputSpikes, Manifest, Output, Population, Readout, Recording,
+    SpikeArray, StatePolicy, VERSION, ValueArray, Variable, Window,
 };
 use fenn_isa::image::{Image, Segment};
 use fenn_isa::memory::{MachineConfig, Space};
@@ -71,20 +71,22 @@ fn manifest(state: StatePolicy, readout: Readout, entry_points: Vec<EntryPoint>)
         name: name.to_owned(),
         neurons,
         encoding: Encoding::Spikes,
-        spikes: InputSpikes::Bits(SpikeArray { address, words: 1, steps: STEPS }),
+        spikes: InputSpikes::Bits(SpikeArray::dense(address, 1, STEPS)),
     };
-    let copy = Data::Spikes(SpikeArray { address: COPY, words: 1, steps: STEPS });
+    let copy = Data::Spikes(SpikeArray::dense(COPY, 1, STEPS));
     let sums = Data::Values(ValueArray {
         address: SUMS,
         stride: 64,
         steps: STEPS,
         step_stride: 64,
+        sample_stride: 64 * STEPS,
         format: Format::new(4).expect("at most 15"),
     });
     let recording = |name: &str, data: &Data| Recording {
         population: "sum".to_owned(),
         name: name.to_owned(),
         neurons: UNITS,
+        window: Window::WHOLE,
         data: data.clone(),
     };
     Manifest {
@@ -96,6 +98,7 @@ fn manifest(state: StatePolicy, readout: Readout, entry_points: Vec<EntryPoint>)
         state,
         seed: Some(7),
         entry_points,
+        batch: Batch::ONE,
         inputs: vec![input("left", 3, 0), input("right", 2, SECOND)],
         outputs: vec![Output {
             name: "sum".to_owned(),
@@ -104,10 +107,16 @@ fn manifest(state: StatePolicy, readout: Readout, entry_points: Vec<EntryPoint>)
             readout,
         }],
         recordings: vec![recording("Spike", &copy), recording("V", &sums)],
+        counters: None,
         populations: vec![Population {
             name: "sum".to_owned(),
             neurons: UNITS,
-            variables: vec![Variable { name: "V".to_owned(), format: Format::new(4).expect("at most 15") }],
+            reset: state == StatePolicy::Reset,
+            variables: vec![Variable {
+                name: "V".to_owned(),
+                format: Format::new(4).expect("at most 15"),
+                reset: state == StatePolicy::Reset,
+            }],
         }],
     }
 }
