@@ -159,7 +159,7 @@ fn convolutions_by_hand() {
     // One dimension, two channels 1 2 3 and 4 5 6: 1·1 − 1·2 + 2·4 + 0·5.
     let line = conv(&[1, 2, 2], &[1.0, -1.0, 2.0, 0.0], &[0.25]);
     assert_eq!(apply(&Node::Conv1d(line.clone()), &[2, 3]), (vec![1, 2], vec![7.25, 9.25]));
-    let line = Conv { stride: vec![2], padding: Padding::Zeros(vec![1]), ..line };
+    let line = Conv { stride: vec![2], padding: Padding::Zeros(vec![1]), input_shape: Some(vec![3]), ..line };
     // Windows from −1 and 1: −1·1 + 0·4; 2 − 3 + 2·5.
     assert_eq!(apply(&Node::Conv1d(line), &[2, 3]), (vec![1, 2], vec![-0.75, 9.25]));
 }

@@ -56,6 +56,7 @@ pub fn values(node: &Node, input_shape: &[usize], x: Vec<f64>) -> Vec<f64> {
                 stride: one(&conv.stride, 1),
                 dilation: one(&conv.dilation, 1),
                 padding,
+                input_shape: None,
                 ..conv.clone()
             };
             convolve(&conv, &[channels, 1, width], &x)

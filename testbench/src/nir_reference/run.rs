@@ -332,6 +332,11 @@ impl Reference {
         }
     }
 
+    /// The units in the order in which they are updated.
+    pub fn unit_names(&self) -> Vec<String> {
+        self.units.iter().map(|unit| self.places[*unit].name.clone()).collect()
+    }
+
     /// Runs all steps from rest: `inputs[i][t]` are the values of the `i`-th Input, by name, in step `t`.
     ///
     /// # Panics
