@@ -25,6 +25,8 @@ pub mod random_graphs;
 pub mod random_words;
 pub mod rtl_figures;
 pub mod shared;
+pub mod shd;
 pub mod simulator_figures;
 pub mod tools;
 pub mod vogels_abbott;
+pub mod vogels_abbott_network;
