@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help demo test check gen lint synth bench cosim cosim-long coverage-rtl fuzz-assembler doc clean setup setup-rtl \
-    show-keystone show-assembler show-simulator show-rtl
+    show-keystone show-assembler show-compiler show-simulator show-rtl
 
 CARGO ?= cargo
 OUT   := out
@@ -118,6 +118,10 @@ show-keystone: setup ## the keystone's figures, each against its gate
 show-assembler: setup ## the assembler's figures, each against its gate
 	$(CARGO) build --release --quiet --workspace
 	$(BIN)/fenn-show assembler
+
+show-compiler: setup ## the compiler's figures, each against its gate
+	$(CARGO) build --release --quiet --workspace
+	$(BIN)/fenn-show compiler
 
 show-simulator: setup ## the simulator's figures, each against its gate
 	$(CARGO) build --release --quiet --workspace

@@ -184,12 +184,11 @@ pub fn command(case: &Case, folder: &Path) -> Vec<String> {
     words
 }
 
-/// Writes a case's files and compiles it.
+/// Compiles a case whose graph is in `folder`.
 ///
 /// # Errors
 /// What the compiler says, or that it panicked.
 fn compile(case: &Case, folder: &Path) -> Result<Image, Failure> {
-    nir_reference::write(&case.graph, folder.join("graph.nir"))?;
     let mut calibration = "sample,step,unit\n".to_owned();
     for spike in spikes(&case.calibration) {
         calibration += &format!("0,{},{}\n", spike.step, spike.unit);
@@ -245,6 +244,17 @@ fn simulate(case: &Case, image: &Image) -> Result<Observed, Failure> {
 
 /// Compiles and runs a case, both ways. Its files are left in `folder`.
 pub fn compare(case: &Case, folder: &Path) -> Report {
+    let written = nir_reference::write(&case.graph, folder.join("graph.nir"));
+    compare_written(case, folder, written.map_err(Failure::from))
+}
+
+/// The same for a case whose graph was read from the file `graph`, which is what is compiled.
+pub fn compare_file(case: &Case, graph: &Path, folder: &Path) -> Report {
+    let copied = std::fs::copy(graph, folder.join("graph.nir"));
+    compare_written(case, folder, copied.map(|_| ()).map_err(Failure::from))
+}
+
+fn compare_written(case: &Case, folder: &Path, written: Result<(), Failure>) -> Report {
     let mut report = Report {
         exact: case.exact,
         kinds: case.graph.kinds(),
@@ -253,7 +263,7 @@ pub fn compare(case: &Case, folder: &Path) -> Report {
         failures: Vec::new(),
         instructions: 0,
     };
-    let observed = compile(case, folder).and_then(|image| simulate(case, &image));
+    let observed = written.and_then(|()| simulate(case, &compile(case, folder)?));
     let observed = match observed {
         Ok(observed) => observed,
         Err(error) => {
@@ -481,9 +491,4 @@ fn without_details(line: &str) -> String {
         text.push(' ');
     }
     text.trim_end().to_owned()
-}
-
-/// Whether a node's spikes are compared.
-pub fn is_spiking(node: &Node) -> bool {
-    matches!(node, Node::Threshold(_)) || matches!(node, Node::Neurons(neurons) if neurons.kind.spikes())
 }

@@ -10,6 +10,7 @@ pub mod assembler_figures;
 pub mod assembly;
 pub mod bad_input;
 pub mod book;
+pub mod compiler_figures;
 pub mod conformance;
 pub mod figure;
 pub mod fuzz;
