@@ -405,10 +405,11 @@ fn random_graphs() -> Result<Vec<Figure>, Failure> {
     const GRAPHS: u64 = 200;
     let survey = Survey::new(0..GRAPHS, &[])?;
     let passing = GRAPHS as usize - survey.failures().count();
-    let (mut spikes, mut off, mut exact) = (0, 0, 0);
+    let (mut spikes, mut off, mut exact, mut spread) = (0, 0, 0, 0);
     let mut kinds: BTreeMap<&'static str, usize> = BTreeMap::new();
     for (_, report) in survey.reports.iter().filter(|(_, report)| report.passes()) {
         exact += usize::from(report.exact);
+        spread += usize::from(report.judged_by_spread);
         for unit in &report.units {
             spikes += unit.expected;
             off += unit.mismatches;
@@ -427,7 +428,9 @@ fn random_graphs() -> Result<Vec<Figure>, Failure> {
         Figure::new("random graphs: kinds of nodes in those", kinds.len() as f64, "", Gate::AtLeast(19.0)),
         noted(
             Figure::new("random graphs: spikes compared", spikes as f64, "", Gate::AtLeast(100_000.0)),
-            format!("{off} steps and neurons off; {exact} graphs have to be exact, and are"),
+            format!(
+                "{off} steps and neurons off; {exact} graphs have to be exact, and are; {spread} are as far off as float from itself"
+            ),
         ),
     ])
 }

@@ -658,6 +658,43 @@ fn is_exact(graph: &Graph, settings: Settings, inputs: &[Vec<Vec<f64>>]) -> bool
     trace.potentials.values().flatten().flatten().all(fine)
 }
 
+/// The same graph with every weight, bias, factor, threshold and resistance moved by up to `part` of the largest one of its array.
+pub fn moved(graph: &Graph, part: f64, seed: u64) -> Graph {
+    let mut source = Pcg32::seed_from_u64(seed);
+    let mut moved = graph.clone();
+    move_numbers(&mut moved, part, &mut source);
+    moved
+}
+
+fn move_numbers(graph: &mut Graph, part: f64, source: &mut Pcg32) {
+    let mut shift = |numbers: &mut [f64]| {
+        let largest = numbers.iter().map(|number| number.abs()).fold(0.0, f64::max);
+        for number in numbers {
+            *number += part * largest * (f64::from(below(source, 1 << 20)) / f64::from(1 << 19) - 1.0);
+        }
+    };
+    let mut inner = Vec::new();
+    for node in graph.nodes.values_mut() {
+        match node {
+            Node::Linear(tensor) | Node::Scale(tensor) | Node::Threshold(tensor) => shift(&mut tensor.data),
+            Node::Affine(weight, bias) => [&mut weight.data, bias].into_iter().for_each(|numbers| shift(numbers)),
+            Node::Conv1d(conv) | Node::Conv2d(conv) => {
+                [&mut conv.weight.data, &mut conv.bias].into_iter().for_each(|numbers| shift(numbers));
+            }
+            Node::Neurons(neurons) => {
+                for name in ["r", "v_threshold"] {
+                    neurons.parameters.get_mut(name).into_iter().for_each(|tensor| shift(&mut tensor.data));
+                }
+            }
+            Node::Graph(graph) => inner.push(graph),
+            Node::Input(_) | Node::Output(_) | Node::Pool2d(_) | Node::Flatten(..) | Node::Delay(_) => {}
+        }
+    }
+    for graph in inner {
+        move_numbers(graph, part, source);
+    }
+}
+
 /// One small graph for each kind of node, and for each way in which graphs can be put together.
 ///
 /// # Panics

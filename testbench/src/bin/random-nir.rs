@@ -161,9 +161,10 @@ fn print_survey(survey: &Survey) {
         let some: Vec<String> = seeds.iter().take(5).map(u64::to_string).collect();
         println!("{:>4} graphs (seeds {}, …): {reason}", seeds.len(), some.join(", "));
     }
-    let (mut spikes, mut off, mut exact) = (0, 0, 0);
+    let (mut spikes, mut off, mut exact, mut spread) = (0, 0, 0, 0);
     for (_, report) in &survey.reports {
         exact += usize::from(report.exact && report.passes());
+        spread += usize::from(report.judged_by_spread);
         for unit in &report.units {
             spikes += unit.expected;
             off += unit.mismatches;
@@ -171,7 +172,8 @@ fn print_survey(survey: &Survey) {
     }
     let failing = survey.failures().count();
     println!(
-        "\n{} graphs, {failing} fail; {exact} are exact; {spikes} spikes compared, {off} steps and neurons off",
+        "\n{} graphs, {failing} fail; {exact} are exact, {spread} as far off as the reference from itself; {spikes} spikes compared, \
+         {off} steps and neurons off",
         survey.reports.len()
     );
 }
