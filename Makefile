@@ -2,8 +2,9 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check gen lint synth bench cosim cosim-long coverage-rtl fuzz-assembler doc clean setup setup-rtl \
-    show-keystone show-assembler show-compiler show-simulator show-rtl
+.PHONY: help demo test check gen lint synth synth-figures synth-record bench cosim cosim-long coverage-rtl fuzz-assembler doc \
+    clean setup setup-rtl setup-synth show-keystone show-assembler show-compiler show-simulator \
+    show-rtl
 
 CARGO ?= cargo
 OUT   := out
@@ -52,11 +53,18 @@ lint: ## the SystemVerilog, by Verilator
 	verilator --lint-only -Wall rtl/lint/waivers.vlt rtl/pkg/fenn_isa_pkg.sv rtl/lint/fenn_isa_pkg_top.sv
 	verilator --lint-only -Wall rtl/lint/waivers.vlt -f rtl/fenn.f -f rtl/sva.f --assert --top-module fenn_top
 
-synth: $(EDA)/done ## the core's size, logic depth and clock, by yosys and nextpnr; writes the tables of rtl/README.md
+synth: synth-figures ## the core's size, logic depth and clock, by yosys and nextpnr; fails if a size has grown or a gate is missed
+	python3 rtl/synth/sizes.py check
+
+synth-record: ## make what `make synth` measured the record, and write the tables of rtl/README.md; read the diff
+	python3 rtl/synth/sizes.py record
+
+# Measures without judging, for those who print each figure beside its gate.
+synth-figures: $(EDA)/done
 	python3 rtl/synth/synth.py
 
 # The first call of yosys compiles for minutes.
-$(EDA)/done:
+$(EDA)/done: rtl/synth/requirements.txt | setup-synth
 	python3 -m venv $(EDA)
 	$(EDA)/bin/pip install --quiet --requirement rtl/synth/requirements.txt
 	touch $@
@@ -78,7 +86,7 @@ coverage-rtl: setup-rtl ## which lines of the core random programs execute
 	rm -rf $(OUT)/coverage-rtl
 	mkdir -p $(OUT)/coverage-rtl
 	FENN_VERILATED_COVERAGE=1 FENN_VERILATED_MODELS=board,wide,compact $(COSIM) --target-dir target/coverage-rtl -- \
-	    --config all --seed 1 --lines $(OUT)/coverage-rtl/lines.dat
+	    --config board,wide,compact --seed 1 --lines $(OUT)/coverage-rtl/lines.dat
 	verilator_coverage --annotate-min 1 --annotate $(OUT)/coverage-rtl/annotated $(OUT)/coverage-rtl/lines-*.dat | tee $(OUT)/coverage-rtl/total.txt
 	@echo "annotated sources: $(OUT)/coverage-rtl/annotated"
 
@@ -127,7 +135,7 @@ show-simulator: setup ## the simulator's figures, each against its gate
 	$(CARGO) build --release --quiet --workspace
 	$(BIN)/fenn-show simulator
 
-show-rtl: setup setup-rtl coverage-rtl ## the SystemVerilog core's figures, each against its gate
+show-rtl: setup setup-rtl coverage-rtl synth-figures ## the SystemVerilog core's figures, each against its gate
 	$(CARGO) build --release --quiet --workspace
 	$(BIN)/fenn-show rtl
 
@@ -137,5 +145,9 @@ setup:
 	    gdb-multiarch:gdb-multiarch
 
 setup-rtl:
-	@ci/install.sh verilator:verilator g++:g++
+	@ci/install.sh verilator:verilator g++:g++ python3:python3
 	@[ -e /usr/include/zlib.h ] || ci/install.sh zlib.h:zlib1g-dev
+
+setup-synth:
+	@ci/install.sh python3:python3
+	@python3 -c 'import ensurepip' 2>/dev/null || ci/install.sh ensurepip:python3-venv

@@ -7,10 +7,10 @@
 
 use std::collections::BTreeMap;
 
-use fenn_isa::code::{Label, LinkError, link};
+use fenn_isa::code::{Label, LinkError, Linked, link};
 use fenn_isa::image::manifest::{
-    Data, EntryPoint, Input, Manifest, Output, Population, Readout, Recording, SpikeArray, VERSION, ValueArray,
-    Variable,
+    self, Data, Encoding, EntryPoint, Input, InputSpikes, Manifest, Output, Population, Readout, Recording, SpikeArray,
+    VERSION, ValueArray, Variable,
 };
 use fenn_isa::image::{Image, ImageError, Segment, Symbol, SymbolKind};
 use fenn_isa::memory::{MachineConfig, Space, VECTOR_BYTES};
@@ -18,10 +18,10 @@ use fenn_isa::timing::{FENN, Profile};
 use serde::Serialize;
 
 use crate::ir::{Code, Inst, Item};
-use crate::lower::{INIT, RUN, lower};
-use crate::network::{Network, Quantity};
+use crate::lower::{INIT, Limits, RUN, lower};
+use crate::network::{Delays, Network, Quantity, Source};
 use crate::passes::{self, Context, PassError};
-use crate::place::{Array, DoesNotFit, Placement, Spikes, place, row_bytes};
+use crate::place::{Array, DoesNotFit, InputPlace, Placement, SpikeList, Spikes, place, row_bytes};
 use crate::regalloc::{AllocationError, allocate};
 use crate::verify::{VerifyError, verify};
 
@@ -34,11 +34,57 @@ pub struct Options {
     pub profile: &'static Profile,
     /// End a run by setting a word in scalar memory and spinning, as a board's host expects, rather than by `ecall`.
     pub ready_flag: bool,
+    /// In which form the host writes the inputs' spikes.
+    pub input: InputForm,
+}
+
+/// In which form a host writes the spikes of an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum InputForm {
+    /// A list where it is certain to be long enough for every sample and takes no more than a quarter of scalar memory,
+    /// otherwise bits: a list costs the program fewer instructions, whatever the spikes are.
+    #[default]
+    Auto,
+    /// One bit per neuron and step.
+    Bits,
+    /// A list with room for so many spikes in a run; if not stated, for as many as there can be. An input whose spikes of
+    /// earlier steps are needed, because they act later, is in bits all the same.
+    List(Option<u32>),
+}
+
+/// Whether a projection looks at the input's spikes of earlier steps.
+fn looked_back_on(network: &Network, input: usize) -> bool {
+    let readers = network.projections.iter().filter(|projection| projection.source == Source::Input(input));
+    readers.map(|reader| &reader.delays).any(|delays| match delays {
+        Delays::None | Delays::Ring(_) => false,
+        Delays::Uniform(_) | Delays::Sorted(_) => delays.longest() > 0,
+    })
+}
+
+impl Options {
+    /// Room for how many spikes the list of input `index` has; `None` for bits.
+    pub(crate) fn listed_spikes(&self, network: &Network, index: usize) -> Option<u64> {
+        let input = &network.inputs[index];
+        let most = match input.encoding {
+            Encoding::Spikes => u64::from(input.size) * u64::from(network.steps),
+            // Every neuron spikes once or not at all.
+            Encoding::Latency { .. } => input.size.into(),
+        };
+        match self.input {
+            InputForm::Bits => None,
+            _ if looked_back_on(network, index) => None,
+            InputForm::List(spikes) => Some(spikes.map_or(most, |spikes| most.min(spikes.into()))),
+            InputForm::Auto => {
+                let bytes = 4 * (u64::from(network.steps) + most) * network.inputs.len() as u64;
+                (bytes <= u64::from(self.config.scalar_bytes / 4)).then_some(most)
+            }
+        }
+    }
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { config: MachineConfig::default(), profile: &FENN, ready_flag: false }
+        Self { config: MachineConfig::default(), profile: &FENN, ready_flag: false, input: InputForm::default() }
     }
 }
 
@@ -133,13 +179,16 @@ pub enum CompileError {
 /// See [`CompileError`].
 pub fn compile(network: &Network, options: &Options) -> Result<Compiled, CompileError> {
     verify(network).map_err(CompileError::Network)?;
-    let placement = place(network, &options.config, options.ready_flag)?;
-    let mut code = lower(network, &placement);
-    passes::run(&mut code, &Context { profile: options.profile })?;
-    let allocation = allocate(&code)?;
-    let linked = link(&allocation.items(), 0)?;
-    check_layout(&allocation.code, &linked.labels)?;
+    let placement = place(network, options)?;
     let available = options.config.instruction_bytes / 4;
+    let [first, rest @ ..] = Limits::ALL;
+    let mut assembled = assemble(network, &placement, first, options)?;
+    for limits in rest {
+        if assembled.linked.words.len() > available as usize {
+            assembled = assemble(network, &placement, limits, options)?;
+        }
+    }
+    let Assembled { code, listing, linked, spilled } = assembled;
     if linked.words.len() > available as usize {
         return Err(CompileError::TooMuchCode { needed: linked.words.len(), available });
     }
@@ -153,11 +202,36 @@ pub fn compile(network: &Network, options: &Options) -> Result<Compiled, Compile
         symbols,
         ..Image::default()
     };
-    image.manifest = Some(manifest(network, &placement, &image));
+    image.manifest = Some(describe(network, &placement, &image));
     image.sort();
     image.check()?;
-    let report = report(&image, &placement, &options.config, linked.words.len(), allocation.spilled);
-    Ok(Compiled { image, report, listing: code.to_string() })
+    let report = report(&image, &placement, &options.config, linked.words.len(), spilled);
+    Ok(Compiled { image, report, listing })
+}
+
+/// Code at its addresses.
+struct Assembled {
+    /// On virtual registers, with the allocator's instructions.
+    code: Code,
+    /// Before registers were allocated.
+    listing: String,
+    linked: Linked,
+    /// See [`Report::spilled`].
+    spilled: [u32; 2],
+}
+
+fn assemble(
+    network: &Network,
+    placement: &Placement,
+    limits: Limits,
+    options: &Options,
+) -> Result<Assembled, CompileError> {
+    let mut code = lower(network, placement, limits);
+    passes::run(&mut code, &Context { profile: options.profile })?;
+    let allocation = allocate(&code)?;
+    let linked = link(&allocation.items(), 0)?;
+    check_layout(&allocation.code, &linked.labels)?;
+    Ok(Assembled { listing: code.to_string(), code: allocation.code, linked, spilled: allocation.spilled })
 }
 
 /// Whether the targets of computed jumps lie as far apart as those rely on.
@@ -199,14 +273,21 @@ fn symbols(code: &Code, labels: &[Option<u32>], placement: &Placement, words: us
     code.chain(arrays).collect()
 }
 
-fn manifest(network: &Network, placement: &Placement, image: &Image) -> Manifest {
+fn describe(network: &Network, placement: &Placement, image: &Image) -> Manifest {
     let entry =
         |name: &str| image.symbol(name).map(|symbol| EntryPoint { name: name.to_owned(), address: symbol.address });
     let inputs = network.inputs.iter().zip(&placement.inputs).map(|(input, spikes)| Input {
         name: input.name.clone(),
         neurons: input.size,
         encoding: input.encoding.clone(),
-        spikes: SpikeArray { address: spikes.address, words: spikes.words, steps: spikes.slots },
+        spikes: match *spikes {
+            InputPlace::Bits(Spikes { address, words, slots }) => {
+                InputSpikes::Bits(SpikeArray { address, words, steps: slots })
+            }
+            InputPlace::List(SpikeList { address, bytes, base, scale, .. }) => {
+                InputSpikes::List(manifest::SpikeList { address, bytes, base, scale })
+            }
+        },
     });
     let outputs = network.outputs.iter().map(|output| {
         let population = &network.populations[output.population];

@@ -13,7 +13,7 @@ use fenn_isa::file::write_whole;
 use fenn_isa::image::elf::FileError;
 use fenn_isa::memory::{ConfigError, MachineConfig, Space};
 
-use crate::backend::{self, CompileError, compile};
+use crate::backend::{self, CompileError, InputForm, compile};
 use crate::description::DescriptionError;
 use crate::import::{Comparison, ForcedFormat, ImportError, Method, Record, Reset, SpikeFrom};
 use crate::network::Readout;
@@ -66,6 +66,12 @@ pub struct Arguments {
     /// Write the machine code before register allocation to FILE, `-` for standard output.
     #[arg(long, value_name = "FILE")]
     pub listing: Option<PathBuf>,
+    /// In which form a host hands over input spikes.
+    #[arg(long, value_name = "FORM", default_value = "auto", help_heading = RUNS)]
+    pub input: InputName,
+    /// Room for N spikes per run in the lists of input spikes; by default for as many as there can be.
+    #[arg(long, value_name = "N", help_heading = RUNS)]
+    pub input_spikes: Option<u32>,
 
     /// Length of a time step, in the unit of the graph's time constants (usually seconds).
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, help_heading = NIR)]
@@ -120,12 +126,24 @@ pub struct Arguments {
     pub completions: Option<Shell>,
 }
 
+const RUNS: &str = "Runs";
 const NIR: &str = "NIR graphs";
 const MACHINE: &str = "Machine (by default the published board)";
 
 /// Counts of `unit` bytes that fit into 32 bits; what a machine can have is checked afterwards.
 fn size(unit: u32) -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..=i64::from(u32::MAX / unit))
+}
+
+/// The names of [`InputForm`]s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum InputName {
+    /// A list if there is room for the longest, otherwise bits.
+    Auto,
+    /// One bit per neuron and step.
+    Bits,
+    /// One word per spike: costs nothing for neurons that are silent.
+    List,
 }
 
 /// The names of [`Readout`]s.
@@ -163,6 +181,18 @@ impl Arguments {
             vector_bytes: bytes(self.vector_kib, 1 << 10, board.vector_bytes),
             lane_local_bytes: bytes(self.lane_kib, 1 << 10, board.lane_local_bytes),
             dram_bytes: bytes(self.dram_mib, 1 << 20, board.dram_bytes),
+        }
+    }
+
+    /// In which form inputs are handed over.
+    fn input_form(&self) -> Result<InputForm, Failure> {
+        match (self.input, self.input_spikes) {
+            (InputName::Bits, Some(_)) => {
+                Err(Failure::Usage("--input-spikes is for lists, and --input bits asks for none".to_owned()))
+            }
+            (InputName::Bits, None) => Ok(InputForm::Bits),
+            (InputName::Auto, None) => Ok(InputForm::Auto),
+            (InputName::List | InputName::Auto, spikes) => Ok(InputForm::List(spikes)),
         }
     }
 
@@ -315,7 +345,12 @@ pub fn run(arguments: &Arguments, terminal: Terminal) -> Result<Printed, Failure
     } else {
         front::description(path, arguments, terminal.color)?
     };
-    let options = backend::Options { config, profile: arguments.profile, ready_flag: arguments.ready_flag };
+    let options = backend::Options {
+        config,
+        profile: arguments.profile,
+        ready_flag: arguments.ready_flag,
+        input: arguments.input_form()?,
+    };
     let compiled =
         compile(&loaded.network, &options).map_err(|error| Failure::Compile { path: path.clone(), error })?;
     let mut printed = Printed { output: String::new(), warnings: loaded.warnings.clone() };

@@ -299,10 +299,12 @@ impl Code {
         }
         // `addi` sign-extends, so the upper part makes up for a lower part that is negative.
         let upper = (value + 0x800) >> 12;
-        self.emit(Op::Lui, &[reg.into(), (upper & 0xf_ffff).into()]);
         let lower = value - (upper << 12);
+        let high = if lower == 0 { reg } else { self.x() };
+        self.emit(Op::Lui, &[high.into(), (upper & 0xf_ffff).into()]);
         if lower != 0 {
-            self.emit(Op::Addi, &[reg.into(), reg.into(), lower.into()]);
+            // Each register is written once, so that either instruction can be moved.
+            self.emit(Op::Addi, &[reg.into(), high.into(), lower.into()]);
         }
     }
 

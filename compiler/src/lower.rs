@@ -13,9 +13,10 @@ use fenn_isa::operand::OperandKind;
 
 use crate::ir::{Arg, Code, Reg};
 use crate::network::{Network, Phase, StatePolicy, Values};
-use crate::place::{Placement, PopulationPlace, Spikes, Vectors};
+use crate::place::{InputPlace, Placement, PopulationPlace, Spikes, Vectors};
 
 mod propagate;
+mod spikes;
 mod update;
 
 /// Names of the program's entry points, in the order of their code.
@@ -23,9 +24,21 @@ pub const INIT: &str = "init";
 /// See [`INIT`].
 pub const RUN: &str = "run";
 
+/// How much code is spent on speed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The most instructions that the loop over a population's blocks of neurons may be unrolled to.
+    pub update: u32,
+}
+
+impl Limits {
+    /// From generous to none at all; a program that does not fit into instruction memory with one is tried with the next.
+    pub const ALL: [Self; 3] = [Self { update: 512 }, Self { update: 128 }, Self { update: 0 }];
+}
+
 /// Lowers a verified network.
-pub fn lower(network: &Network, placement: &Placement) -> Code {
-    let mut lowering = Lowering { network, placement, code: Code::default(), step: StepPointers::default() };
+pub fn lower(network: &Network, placement: &Placement, limits: Limits) -> Code {
+    let mut lowering = Lowering { network, placement, limits, code: Code::default(), step: StepPointers::default() };
     lowering.program();
     lowering.code
 }
@@ -33,6 +46,7 @@ pub fn lower(network: &Network, placement: &Placement) -> Code {
 struct Lowering<'a> {
     network: &'a Network,
     placement: &'a Placement,
+    limits: Limits,
     code: Code,
     step: StepPointers,
 }
@@ -40,13 +54,17 @@ struct Lowering<'a> {
 /// Registers that point into arrays with one slot per step.
 #[derive(Default)]
 struct StepPointers {
-    /// To the step's slot, for each input.
-    inputs: Vec<Reg>,
+    /// For each input.
+    inputs: Vec<InputPointer>,
     /// To the slot *before* the step's, for each population's recorded events.
     events: Vec<Vec<Option<Reg>>>,
     /// To the step's vectors, for each population's recorded variables.
     records: Vec<Vec<Option<Reg>>>,
 }
+
+/// Points to a step's slot of bits, or to its part of a list.
+#[derive(Debug, Clone, Copy)]
+struct InputPointer(Reg);
 
 /// A place in memory: a register and a constant, or a constant alone.
 #[derive(Debug, Clone, Copy)]
@@ -121,8 +139,12 @@ impl Lowering<'_> {
     }
 
     fn start_pointers(&mut self) {
-        for spikes in &self.placement.inputs {
-            self.step.inputs.push(self.code.constant(spikes.address.into()));
+        for input in &self.placement.inputs {
+            let address = match input {
+                InputPlace::Bits(spikes) => spikes.address,
+                InputPlace::List(list) => list.address,
+            };
+            self.step.inputs.push(InputPointer(self.code.constant(address.into())));
         }
         for place in &self.placement.populations {
             let events =
@@ -134,8 +156,14 @@ impl Lowering<'_> {
     }
 
     fn advance_pointers(&mut self) {
-        let inputs = self.step.inputs.iter().zip(&self.placement.inputs);
-        inputs.for_each(|(pointer, spikes)| self.code.advance(*pointer, spikes.slot_bytes().into()));
+        for (InputPointer(pointer), input) in self.step.inputs.iter().zip(&self.placement.inputs) {
+            match input {
+                InputPlace::Bits(spikes) => self.code.advance(*pointer, spikes.slot_bytes().into()),
+                // The only reader has moved it already.
+                InputPlace::List(list) if list.readers == 1 => {}
+                InputPlace::List(_) => self.code.emit(Op::Lw, &[(*pointer).into(), 0.into(), (*pointer).into()]),
+            }
+        }
         for (index, place) in self.placement.populations.iter().enumerate() {
             for (pointer, spikes) in self.step.events[index].iter().zip(&place.events) {
                 pointer.iter().for_each(|pointer| self.code.advance(*pointer, spikes.slot_bytes().into()));

@@ -12,6 +12,7 @@ use fenn_isa::{Class, Op};
 use crate::ir::Code;
 use crate::ir::verify::{CodeError, verify};
 
+pub mod hoist;
 pub mod schedule;
 
 /// What a pass may want to know besides the code.
@@ -31,7 +32,7 @@ pub struct Pass {
 }
 
 /// All passes, in the order in which they run.
-pub const PIPELINE: &[Pass] = &[Pass { name: "schedule", run: schedule::run }];
+pub const PIPELINE: &[Pass] = &[Pass { name: "hoist", run: hoist::run }, Pass { name: "schedule", run: schedule::run }];
 
 /// Code that is not well-formed: a bug of the compiler.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

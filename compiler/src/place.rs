@@ -16,6 +16,7 @@ use fenn_isa::image::Segment;
 use fenn_isa::memory::{LANES, MachineConfig, Space, VECTOR_BYTES};
 use serde::Serialize;
 
+use crate::backend::Options;
 use crate::kernel::Kernel;
 use crate::network::{Network, Population, Quantity, Source, StatePolicy, Values};
 use crate::regalloc::{SCALAR_SPILL_BYTES, VECTOR_SPILL_BYTES};
@@ -25,7 +26,7 @@ use crate::seed::generator_seeds;
 #[derive(Debug, Clone, Default)]
 pub struct Placement {
     /// One for each of the network's inputs.
-    pub inputs: Vec<Spikes>,
+    pub inputs: Vec<InputPlace>,
     /// One for each of its populations.
     pub populations: Vec<PopulationPlace>,
     /// One for each of its projections: the address of the first row.
@@ -40,6 +41,32 @@ pub struct Placement {
     pub arrays: Vec<Array>,
 }
 
+/// Where the host writes the spikes of an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InputPlace {
+    /// One slot per step.
+    Bits(Spikes),
+    /// One part per step.
+    List(SpikeList),
+}
+
+/// A list of spikes in scalar memory, one part per step. A part is a word with the address of the next part, and for each
+/// neuron `n` that spikes, in rising order, the word `base + scale·n`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpikeList {
+    /// Of the first part.
+    pub address: u32,
+    /// Bytes kept for all parts.
+    pub bytes: u32,
+    /// With [`SpikeList::scale`], makes an entry the address of the neuron's row of weights, where all readers' rows are as
+    /// far apart; otherwise 0.
+    pub base: u32,
+    /// See [`SpikeList::base`]; otherwise 1.
+    pub scale: u32,
+    /// Projections that read it.
+    pub readers: u32,
+}
+
 /// Spikes in scalar memory: `slots` times `words` words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spikes {
@@ -47,7 +74,7 @@ pub struct Spikes {
     pub address: u32,
     /// Words in a slot.
     pub words: u32,
-    /// One per step for inputs, one more than steps for recorded events, otherwise one.
+    /// One per step for inputs' bits, one more than steps for recorded events, otherwise one.
     pub slots: u32,
 }
 
@@ -163,19 +190,16 @@ impl Allocator {
 ///
 /// # Errors
 /// A memory that is too small.
-pub fn place(network: &Network, config: &MachineConfig, ready_flag: bool) -> Result<Placement, DoesNotFit> {
+pub fn place(network: &Network, options: &Options) -> Result<Placement, DoesNotFit> {
     let mut allocator = Allocator { arrays: Vec::new(), next: [0; 5] };
     let mut placement = Placement::default();
     allocator.take("register spills".to_owned(), Space::Scalar, SCALAR_SPILL_BYTES.into(), None);
     allocator.take("register spills".to_owned(), Space::Vector, VECTOR_SPILL_BYTES.into(), None);
-    if ready_flag {
+    if options.ready_flag {
         placement.ready_flag = Some(allocator.take("ready flag".to_owned(), Space::Scalar, 4, None));
     }
     for index in 0..network.populations.len() {
         placement.populations.push(population(network, index, &mut allocator));
-    }
-    for input in &network.inputs {
-        placement.inputs.push(allocator.spikes(format!("{} spikes", input.name), input.size, network.steps));
     }
     for projection in &network.projections {
         let target = &network.populations[projection.target];
@@ -185,14 +209,47 @@ pub fn place(network: &Network, config: &MachineConfig, ready_flag: bool) -> Res
         let name = format!("{} weights", projection.name);
         placement.weights.push(allocator.take(name, Space::Vector, bytes, Some(format)));
     }
+    for index in 0..network.inputs.len() {
+        let place = input(network, index, &placement, options, &mut allocator);
+        placement.inputs.push(place);
+    }
     if draws_random_numbers(network) {
         let bytes = 2 * u64::from(VECTOR_BYTES);
         placement.seeds = Some(allocator.take("generator seeds".to_owned(), Space::Vector, bytes, None));
     }
-    allocator.fits(config)?;
+    allocator.fits(&options.config)?;
     placement.arrays = allocator.arrays;
     placement.segments = contents(network, &placement);
     Ok(placement)
+}
+
+/// Where an input's spikes go, once the weights have been placed.
+fn input(
+    network: &Network,
+    index: usize,
+    placement: &Placement,
+    options: &Options,
+    allocator: &mut Allocator,
+) -> InputPlace {
+    let input = &network.inputs[index];
+    let name = format!("{} spikes", input.name);
+    let Some(spikes) = options.listed_spikes(network, index) else {
+        return InputPlace::Bits(allocator.spikes(name, input.size, network.steps));
+    };
+    let bytes = 4 * (u64::from(network.steps) + spikes);
+    let address = allocator.take(name, Space::Scalar, bytes, None);
+    let projections = network.projections.iter().enumerate();
+    let readers: Vec<usize> =
+        projections.filter(|(_, p)| p.source == Source::Input(index)).map(|(reader, _)| reader).collect();
+    let stride = |reader: &usize| row_bytes(network.populations[network.projections[*reader].target].size);
+    let (base, scale) = match readers.first() {
+        Some(first) if readers.iter().all(|reader| stride(reader) == stride(first)) => {
+            (placement.weights[*first], u32::try_from(stride(first)).unwrap_or(u32::MAX))
+        }
+        _ => (0, 1),
+    };
+    let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+    InputPlace::List(SpikeList { address, bytes, base, scale, readers: readers.len() as u32 })
 }
 
 /// Bytes of a weight row for `size` targets.

@@ -58,11 +58,11 @@ pub enum AllocationError {
 pub fn allocate(code: &Code) -> Result<Allocation, AllocationError> {
     let mut current = code.clone();
     current.renumber();
-    let mut slots = Slots::default();
+    let mut slots = Slots::new(code);
     for _ in 0..MAX_ROUNDS {
         match scan(&current, &slots.temporaries) {
             Ok(registers) => {
-                let spilled = [slots.next[0], slots.next[1]];
+                let spilled = slots.spilled;
                 let allocation = Allocation { code: current, registers, spilled };
                 checker::check(code, &allocation)?;
                 return Ok(allocation);
@@ -115,11 +115,42 @@ fn scan(code: &Code, temporaries: &BTreeSet<Reg>) -> Result<BTreeMap<Reg, u8>, V
 }
 
 /// What has been spilled so far.
-#[derive(Default)]
 struct Slots {
-    next: [u32; 2],
+    /// From where to where each register's value is wanted in the program as it was, of which only that program's registers
+    /// are ever spilled: a slot holds its values one after the other.
+    wanted: BTreeMap<Reg, (usize, usize)>,
+    /// For each slot, what is wanted of the values that it holds.
+    taken: [Vec<Vec<(usize, usize)>>; 2],
+    spilled: [u32; 2],
     /// Registers that live between a spilled value's slot and one instruction: spilling them again gains nothing.
     temporaries: BTreeSet<Reg>,
+}
+
+impl Slots {
+    fn new(code: &Code) -> Self {
+        let wanted =
+            liveness::intervals(code).into_iter().map(|interval| (interval.reg, (interval.start, interval.end)));
+        Self {
+            wanted: wanted.collect(),
+            taken: [Vec::new(), Vec::new()],
+            spilled: [0; 2],
+            temporaries: BTreeSet::new(),
+        }
+    }
+
+    /// The number of a slot for `reg`.
+    fn take(&mut self, reg: Reg) -> usize {
+        let (start, end) = self.wanted[&reg];
+        let slots = &mut self.taken[reg.file as usize];
+        let free = |values: &Vec<(usize, usize)>| values.iter().all(|other| other.1 < start || end < other.0);
+        let slot = slots.iter().position(free).unwrap_or_else(|| {
+            slots.push(Vec::new());
+            slots.len() - 1
+        });
+        slots[slot].push((start, end));
+        self.spilled[reg.file as usize] += 1;
+        slot
+    }
 }
 
 /// Where a spilled value is to be had.
@@ -160,12 +191,10 @@ fn home(code: &Code, reg: Reg, slots: &mut Slots) -> Result<Home, AllocationErro
         File::X => (4, SCALAR_SPILL_BYTES),
         File::V => (VECTOR_BYTES, VECTOR_SPILL_BYTES),
     };
-    let next = &mut slots.next[reg.file as usize];
-    let address = *next * unit;
+    let address = slots.take(reg) as u32 * unit;
     if address + unit > limit {
         return Err(AllocationError::TooComplex);
     }
-    *next += 1;
     Ok(Home::Memory(i64::from(address)))
 }
 

@@ -1,7 +1,7 @@
 //! Compiled networks compute what the network means: the program on the instruction-set simulator against the
 //! [`Interpreter`], which shares no code with the back end.
 
-use fenn_compiler::backend::{Options, compile};
+use fenn_compiler::backend::{InputForm, Options, compile};
 use fenn_compiler::interpret::{Interpreter, Run, SpikeTrain};
 use fenn_compiler::kernel::{BinaryOp, CompareOp, Cond, Expr, Kernel, Place, Rounding, Slot, Stmt, Type};
 use fenn_compiler::network::{
@@ -10,7 +10,7 @@ use fenn_compiler::network::{
 };
 use fenn_isa::fixed::Format;
 use fenn_isa::image::Image;
-use fenn_isa::image::manifest::{Data, SpikeArray, ValueArray};
+use fenn_isa::image::manifest::{Data, InputSpikes, SpikeArray, SpikeList, ValueArray};
 use fenn_isa::memory::Space;
 use fenn_iss::{Limits, Machine, Options as MachineOptions, Stop};
 use proptest::prelude::*;
@@ -225,13 +225,29 @@ fn spikes(size: u32, steps: u32, salt: u32) -> SpikeTrain {
     SpikeTrain::new((0..steps).map(|step| (0..size).filter(|n| spikes(step, *n) % 5 == 0).collect()).collect())
 }
 
-fn write_spikes(machine: &mut Machine, array: &SpikeArray, train: &SpikeTrain) {
+fn write_spikes(machine: &mut Machine, input: &InputSpikes, train: &SpikeTrain) {
+    let array = match input {
+        InputSpikes::Bits(array) => array,
+        InputSpikes::List(list) => return write_list(machine, list, train),
+    };
     let mut words = vec![0u32; (array.words * array.steps) as usize];
     for (step, neurons) in train.steps().iter().enumerate() {
         neurons.iter().for_each(|n| words[step * array.words as usize + *n as usize / 32] |= 1 << (n % 32));
     }
     let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     machine.write(Space::Scalar, array.address, &bytes).unwrap();
+}
+
+fn write_list(machine: &mut Machine, list: &SpikeList, train: &SpikeTrain) {
+    let mut at = list.address;
+    for neurons in train.steps() {
+        let behind = at + 4 + 4 * neurons.len() as u32;
+        assert!(behind <= list.address + list.bytes, "the list is too short");
+        let entries = neurons.iter().map(|neuron| list.base + list.scale * neuron);
+        let bytes: Vec<u8> = std::iter::once(behind).chain(entries).flat_map(u32::to_le_bytes).collect();
+        machine.write(Space::Scalar, at, &bytes).unwrap();
+        at = behind;
+    }
 }
 
 fn read_spikes(machine: &Machine, array: &SpikeArray) -> SpikeTrain {
@@ -283,14 +299,20 @@ fn with_all_outputs(mut network: Network) -> Network {
     network
 }
 
+/// In bits and as a list.
 fn check(network: Network, ready_flag: bool) {
     let network = with_all_outputs(network);
-    let options = Options { ready_flag, ..Options::default() };
-    let compiled = compile(&network, &options).unwrap_or_else(|error| panic!("{error}"));
+    for input in [InputForm::Bits, InputForm::List(None)] {
+        check_with(&network, &Options { ready_flag, input, ..Options::default() });
+    }
+}
+
+fn check_with(network: &Network, options: &Options) {
+    let compiled = compile(network, options).unwrap_or_else(|error| panic!("{error}"));
     let image = &compiled.image;
     let manifest = image.manifest.as_ref().unwrap();
     let mut machine = Machine::from_image(image, MachineOptions { strict: true, ..MachineOptions::default() }).unwrap();
-    let mut interpreter = Interpreter::new(&network).unwrap();
+    let mut interpreter = Interpreter::new(network).unwrap();
     for run in 0..3 {
         let train = spikes(network.inputs[0].size, network.steps, run as u32);
         write_spikes(&mut machine, &manifest.inputs[0].spikes, &train);
@@ -298,10 +320,10 @@ fn check(network: Network, ready_flag: bool) {
         let entry = if run == 0 { entries.first() } else { entries.last() };
         machine.state_mut().pc = entry.unwrap().address;
         let outcome = machine.run(Limits { instructions: Some(10_000_000), ..Limits::default() }, &mut ());
-        let ended = if ready_flag { Stop::ReadyFlag { pc: 0 } } else { Stop::Ecall { pc: 0 } };
+        let ended = if options.ready_flag { Stop::ReadyFlag { pc: 0 } } else { Stop::Ecall { pc: 0 } };
         assert_eq!(std::mem::discriminant(&outcome.stop), std::mem::discriminant(&ended), "{:?}", outcome.stop);
         let expected = interpreter.run(&[train]).unwrap();
-        compare_run(&network, image, &machine, &expected, run);
+        compare_run(network, image, &machine, &expected, run);
         for (output, described) in network.outputs.iter().zip(&manifest.outputs) {
             let (Data::Values(array), Quantity::Variable(variable)) = (&described.data, output.quantity) else {
                 panic!("only variables are outputs here");

@@ -122,7 +122,7 @@ impl From<fenn_iss::Error> for DeviceError {
         match error {
             Error::Config(error) => Self::Config(error),
             Error::Image(error) => Self::Image(error),
-            Error::Dram { .. } => Self::Machine(error.to_string()),
+            Error::Profile(_) => Self::Machine(error.to_string()),
             Error::TooSmall { space, needed, bytes } => Self::TooSmall { space, needed, bytes },
             Error::Outside { space, address, end, bytes } => Self::Outside { space, address, end, bytes },
         }
@@ -157,6 +157,19 @@ pub enum SessionError {
         bytes: u64,
         /// What could be at most.
         most: u64,
+    },
+    /// More spikes than a list has room for.
+    #[error(
+        "the sample has {spikes} spikes for input `{name}`, and the program has room for {capacity}; compile it with a \
+         longer list (fenn-cc --input-spikes N) or with --input bits"
+    )]
+    TooManySpikes {
+        /// The input.
+        name: String,
+        /// Those of the sample.
+        spikes: usize,
+        /// Those that fit.
+        capacity: u32,
     },
     /// A spike that the program cannot be given.
     #[error(

@@ -14,7 +14,7 @@
 //! Not here: where samples come from ([`crate::dataset`]), and many of them ([`crate::evaluate`]).
 
 use fenn_isa::image::Image;
-use fenn_isa::image::manifest::{Data, Manifest, StatePolicy};
+use fenn_isa::image::manifest::{Data, InputSpikes, Manifest, StatePolicy};
 use fenn_isa::memory::{LANES, MachineConfig, Space, VECTOR_BYTES};
 
 use crate::dataset::Spike;
@@ -22,6 +22,7 @@ use crate::device::{Device, Finished, Limit};
 use crate::error::SessionError;
 
 pub mod array;
+mod input;
 pub mod readout;
 
 use array::Array;
@@ -126,17 +127,25 @@ impl<D: Device> Session<D> {
         }
         let mut first = 0;
         for input in &self.manifest.inputs {
-            let slot = 4 * input.spikes.words as usize;
+            let of_input = spikes.iter().filter_map(|spike| {
+                let neuron = u32::try_from(u64::from(spike.unit).checked_sub(first)?).ok()?;
+                (neuron < input.neurons).then_some((spike.step, neuron))
+            });
             self.buffer.clear();
-            self.buffer.resize(slot * input.spikes.steps as usize, 0);
-            for spike in spikes {
-                let neuron = u64::from(spike.unit).wrapping_sub(first);
-                if neuron < u64::from(input.neurons) {
-                    // Words are little-endian, so bit b of word w of a slot is bit b % 8 of its byte 4·w + b / 8.
-                    self.buffer[spike.step as usize * slot + neuron as usize / 8] |= 1 << (neuron % 8);
+            let address = match &input.spikes {
+                InputSpikes::Bits(array) => {
+                    input::bits(array, of_input, &mut self.buffer);
+                    array.address
                 }
-            }
-            self.device.write(Space::Scalar, input.spikes.address, &self.buffer)?;
+                InputSpikes::List(list) => {
+                    input::list(list, steps, of_input, &mut self.buffer).map_err(|spikes| {
+                        let (name, capacity) = (input.name.clone(), list.capacity(steps));
+                        SessionError::TooManySpikes { name, spikes, capacity }
+                    })?;
+                    list.address
+                }
+            };
+            self.device.write(Space::Scalar, address, &self.buffer)?;
             first += u64::from(input.neurons);
         }
         Ok(())

@@ -91,9 +91,16 @@ pub struct DramTiming {
 
 impl DramTiming {
     /// Whether there can be such a memory: whole rows take whole cycles, or whole rows move in one.
-    pub const fn is_possible(&self) -> bool {
+    ///
+    /// # Errors
+    /// [`ProfileError::Dram`].
+    pub const fn check(&self) -> Result<(), ProfileError> {
         let (row, bytes) = (crate::memory::VECTOR_BYTES, self.bytes_per_cycle);
-        bytes > 0 && (row.is_multiple_of(bytes) || bytes.is_multiple_of(row))
+        if bytes > 0 && (row.is_multiple_of(bytes) || bytes.is_multiple_of(row)) {
+            Ok(())
+        } else {
+            Err(ProfileError::Dram { bytes })
+        }
     }
 
     /// Cycles in which the data of a transfer of `bytes` move.
@@ -147,6 +154,28 @@ impl Profile {
         self.classes[class as usize]
     }
 
+    /// Whether there can be a core with this timing. All of [`PROFILES`] can be.
+    ///
+    /// # Errors
+    /// The first number that no core can have.
+    pub const fn check(&self) -> Result<(), ProfileError> {
+        let mut i = 0;
+        while i < Class::ALL.len() {
+            if self.classes[i].occupancy == 0 {
+                return Err(ProfileError::Occupancy { class: Class::ALL[i] });
+            }
+            i += 1;
+        }
+        if self.divider.base == 0 {
+            return Err(ProfileError::Divider);
+        }
+        let entries = self.redirect.buffer;
+        if entries != 0 && !entries.is_power_of_two() {
+            return Err(ProfileError::Buffer { entries });
+        }
+        self.dram.check()
+    }
+
     /// The profile with this name.
     ///
     /// # Errors
@@ -155,6 +184,48 @@ impl Profile {
         PROFILES.iter().copied().find(|profile| profile.name == name).ok_or(NoSuchProfile)
     }
 }
+
+/// Why there can be no core with a timing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProfileError {
+    /// Instructions that take no cycle.
+    Occupancy {
+        /// Of which class.
+        class: Class,
+    },
+    /// Divisions that may take no cycle.
+    Divider,
+    /// A branch target buffer without a place for every address.
+    Buffer {
+        /// How many entries it has.
+        entries: u8,
+    },
+    /// DRAM of which rows take parts of cycles.
+    Dram {
+        /// What it moves in a cycle.
+        bytes: u32,
+    },
+}
+
+impl core::fmt::Display for ProfileError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Occupancy { class } => {
+                write!(f, "instructions of the class {class:?} take no cycle: it must be one or more")
+            }
+            Self::Divider => f.write_str("divisions take no cycle: it must be one or more"),
+            Self::Buffer { entries } => {
+                write!(f, "a branch target buffer cannot have {entries} entries: it must be a power of two, or 0")
+            }
+            Self::Dram { bytes } => {
+                let row = crate::memory::VECTOR_BYTES;
+                write!(f, "DRAM cannot move {bytes} bytes a cycle: it must be a divisor or a multiple of {row}")
+            }
+        }
+    }
+}
+
+impl core::error::Error for ProfileError {}
 
 /// Whether the row draws from the lanes' generators, and so waits for a load of their states.
 pub const fn draws(op: Op) -> bool {
@@ -358,6 +429,11 @@ const _: () = {
     let mut i = 0;
     while i < Class::ALL.len() {
         assert!(Class::ALL[i] as usize == i, "Class::ALL is in the order of the variants");
+        i += 1;
+    }
+    let mut i = 0;
+    while i < PROFILES.len() {
+        assert!(PROFILES[i].check().is_ok(), "every core that has a name can be");
         i += 1;
     }
     let mut i = 0;

@@ -66,7 +66,8 @@ impl<'a> MachineBuilder<'a> {
     /// The machine, after reset, at its program's entry point.
     ///
     /// # Errors
-    /// [`Error::Config`] for memories that no machine can have, [`Error::Image`] for a program that is not well-formed,
+    /// [`Error::Config`] for memories that no machine can have, [`Error::Profile`] for a timing that no core can have,
+    /// [`Error::Image`] for a program that is not well-formed,
     /// [`Error::TooSmall`] for one that needs more memory.
     pub fn build(self) -> Result<Machine, Error> {
         let config = self.config.or(self.image.map(|image| image.config)).unwrap_or_default();

@@ -15,6 +15,9 @@
 //! somebody who times transfers from outside says so ([`crate::Machine::set_transfer_times`]). Channels that end in the same
 //! cycle move their data in the order MM2S, S2MM.
 //!
+//! The channels share a port of vector memory. Where a row takes DRAM two cycles or more, neither delays the other. Where
+//! DRAM moves a row or more every cycle, MM2S goes first, and S2MM waits while rows come in.
+//!
 //! Not here: the data (see [`crate::memory`]).
 
 use fenn_isa::csr::{DMA_MAX_BYTES, dma_status};
@@ -65,6 +68,8 @@ pub(crate) struct Running {
     pub(crate) transfer: Transfer,
     /// The clock at which data begin to move.
     pub(crate) begins: u64,
+    /// Cycles on the way in which the other channel had the port of vector memory.
+    pub(crate) waits: u64,
     /// The clock at which the transfer has ended.
     ends: u64,
     /// Cycles from one row to the next.
@@ -74,9 +79,9 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    pub(crate) fn new(transfer: Transfer, begins: u64, dram: &DramTiming) -> Self {
-        let ends = begins + dram.transfer_cycles(transfer.bytes);
-        Self { transfer, begins, ends, row_cycles: dram.row_cycles(), errors: 0 }
+    pub(crate) fn new(transfer: Transfer, begins: u64, waits: u64, dram: &DramTiming) -> Self {
+        let ends = begins + dram.transfer_cycles(transfer.bytes) + waits;
+        Self { transfer, begins, waits, ends, row_cycles: dram.row_cycles(), errors: 0 }
     }
 }
 
@@ -190,8 +195,36 @@ impl Dma {
         }
         let begins = clock + u64::from(dram.latency);
         channel.status = dma_status::START;
-        channel.running = Some(Running::new(transfer, begins, dram));
-        self.next_event = self.next_event.min(begins);
+        channel.running = Some(Running::new(transfer, begins, 0, dram));
+        self.share_port(direction, clock);
+        *self = Self::from_channels(std::mem::take(&mut self.channels));
+    }
+
+    /// Lets S2MM wait for MM2S, one of which has been started at `clock`, where each could move a row every cycle.
+    ///
+    /// A row comes into vector memory in the cycle before the status counts it, and leaves it two cycles before, or as
+    /// soon as the row before it has gone, whichever is later.
+    fn share_port(&mut self, started: Direction, clock: u64) {
+        let [into, out_of] = self.channels.each_mut().map(|channel| channel.running.as_mut());
+        let (Some(into), Some(out_of)) = (into, out_of) else { return };
+        if out_of.row_cycles > 1 || into.ends == NEVER || out_of.ends == NEVER {
+            return;
+        }
+        // When the status counts the first row that leaves behind the last that comes in.
+        let again = into.ends + 2;
+        // The first row is fetched in the cycle behind the start.
+        if started == Direction::OutOfVector && (into.begins..into.ends).contains(&(clock + 2)) {
+            let later = again.saturating_sub(out_of.begins);
+            out_of.begins += later;
+            out_of.ends += later;
+        }
+        // The last row that still leaves, if it is not the last of all.
+        let last = out_of.begins.max(into.begins + 1);
+        if last <= into.ends && last + 1 < out_of.ends {
+            let waits = again - (last + 1);
+            out_of.waits += waits;
+            out_of.ends += waits;
+        }
     }
 
     /// Says when the running transfer begins and ends, and which errors its status shows then.

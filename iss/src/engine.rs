@@ -296,7 +296,7 @@ fn run_versions(
             }
             End::Divide => {
                 let signed = core.memory.usage(last).signed_division;
-                let cycles = timing.profile().divider.occupancy(core.divisor, signed).max(1) - 1;
+                let cycles = timing.profile().divider.occupancy(core.divisor, signed).saturating_sub(1);
                 progress.clock += u64::from(cycles);
                 progress.divisions += u64::from(cycles);
                 match cache.find_behind_division(current, cycles) {

@@ -2,6 +2,7 @@
 
 use fenn_isa::image::ImageError;
 use fenn_isa::memory::{ConfigError, Space};
+use fenn_isa::timing::ProfileError;
 
 /// A request of the host that a machine cannot meet. What a *program* does wrong is a [`crate::Trap`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -9,12 +10,9 @@ pub enum Error {
     /// The machine cannot exist.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// DRAM cannot move data so.
-    #[error("DRAM cannot move {bytes} bytes a cycle: it must be a divisor or a multiple of 64")]
-    Dram {
-        /// What the profile says.
-        bytes: u32,
-    },
+    /// No core has this timing.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
     /// The image is not well-formed.
     #[error("the program image is wrong: {0}")]
     Image(#[from] ImageError),

@@ -110,11 +110,9 @@ impl Machine {
     /// A machine with these memories, all zero, in the state after reset.
     ///
     /// # Errors
-    /// [`Error::Config`] for sizes no machine can have, [`Error::Dram`] for a DRAM that cannot be.
+    /// [`Error::Config`] for sizes no machine can have, [`Error::Profile`] for a timing no core can have.
     pub fn new(config: MachineConfig, options: Options) -> Result<Self, Error> {
-        if !options.profile.dram.is_possible() {
-            return Err(Error::Dram { bytes: options.profile.dram.bytes_per_cycle });
-        }
+        options.profile.check()?;
         let core = Core {
             state: State::default(),
             memory: Memory::new(config)?,

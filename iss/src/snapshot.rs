@@ -21,7 +21,7 @@
 //! | `MACH` | bytes of instruction, scalar, vector, lane-local (one lane) and DRAM memory, 4 each; 1 if strict; entry point, 4; address of the ready flag, 4, all ones for none |
 //! | `PROF` | the timing: name, 16 bytes filled up with zeros; then every number of [`Profile`] in the order of its fields |
 //! | `CORE` | `pc`; `x1` to `x31`; `v0` to `v31`; both halves of the generators; the stored CSRs; cycles; instructions retired |
-//! | `DMA ` | for each channel: source, destination, count, status, cycles waited for it, the clock of the last status read that found it busy, and source, destination, bytes and beginning of the running transfer; a byte before what need not be there |
+//! | `DMA ` | for each channel: source, destination, count, status, cycles waited for it, the clock of the last status read that found it busy, and source, destination, bytes, beginning and waits of the running transfer; a byte before what need not be there |
 //! | `PIPE` | the clock and the cause of every pending result, the other clocks, the branch target buffer, the stall table |
 //! | `INST` `SCAL` `VECT` `LANE` `DRAM` | a memory: its pages of [`PAGE`] bytes that are not all zero, each behind its address of 4 bytes |
 //!
@@ -47,7 +47,7 @@ use crate::state::{Csrs, Generators, State, Vector};
 use crate::timing::Pipeline;
 
 /// The version of the format that this crate writes and reads.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Bytes of a memory that are stored or left out together.
 pub const PAGE: u32 = 4096;
 
@@ -505,10 +505,10 @@ impl Parts {
             channel_fields(channel, direction, io)?;
             let future = channel.polled.is_some_and(|polled| polled > state.cycles);
             ensure(!future, || "the status was read in the future".to_owned())?;
-            if let Some(Running { transfer, begins, .. }) = channel.running {
+            if let Some(Running { transfer, begins, waits, .. }) = channel.running {
                 let possible = transfer.check(memory).is_ok();
                 ensure(possible, || "the DMA engine cannot do the running transfer".to_owned())?;
-                channel.running = Some(Running::new(transfer, begins, dram));
+                channel.running = Some(Running::new(transfer, begins, waits, dram));
             }
         }
         state.dma = Dma::from_channels(channels);
@@ -577,8 +577,7 @@ fn timing(profile: &mut Profile, io: &mut impl Fields) -> Result<(), String> {
     }
     io.u32(latency)?;
     io.u32(bytes_per_cycle)?;
-    let dram = DramTiming { latency: *latency, bytes_per_cycle: *bytes_per_cycle };
-    ensure(dram.is_possible(), || format!("DRAM cannot move {} bytes a cycle", dram.bytes_per_cycle))
+    profile.check().map_err(|error| error.to_string())
 }
 
 fn core(state: &mut State, io: &mut impl Fields) -> Result<(), String> {
@@ -613,13 +612,14 @@ fn channel_fields(channel: &mut Channel, direction: Direction, io: &mut impl Fie
     io.option(polled, 0, |io, polled| io.clock(polled))?;
     // What follows from the beginning and the timing is not stored.
     let nothing = Transfer { direction, source: 0, destination: 0, bytes: 0 };
-    let blank = Running::new(nothing, 0, &PUBLISHED_DRAM);
-    io.option(running, blank, |io, Running { transfer, begins, .. }| {
+    let blank = Running::new(nothing, 0, 0, &PUBLISHED_DRAM);
+    io.option(running, blank, |io, Running { transfer, begins, waits, .. }| {
         let Transfer { direction: _, source, destination, bytes } = transfer;
         for number in [source, destination, bytes] {
             io.u32(number)?;
         }
-        io.clock(begins)
+        io.clock(begins)?;
+        io.clock(waits)
     })?;
     let busy = match *status & (dma_status::IDLE | dma_status::START | dma_status::TRANSFERRING) {
         dma_status::IDLE => false,

@@ -158,7 +158,6 @@ pub(crate) struct Flight {
 
 /// The branch target buffer's entry that holds nothing; no instruction has this address.
 const EMPTY: u32 = u32::MAX;
-const MAX_ENTRIES: usize = 256;
 
 /// An in-order pipeline.
 #[derive(Debug, Clone, PartialEq)]
@@ -181,13 +180,8 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// An empty pipeline of a core with this timing.
+    /// An empty pipeline of a core with this timing, which there can be ([`Profile::check`]).
     pub fn new(profile: Profile) -> Self {
-        let entries = if profile.redirect.buffer == 0 {
-            0
-        } else {
-            usize::from(profile.redirect.buffer).next_power_of_two().min(MAX_ENTRIES)
-        };
         Self {
             profile,
             ready: [0; Resource::COUNT],
@@ -195,7 +189,7 @@ impl Pipeline {
             drained: 0,
             returnable: 0,
             shadow: (0, 0),
-            buffer: vec![EMPTY; entries],
+            buffer: vec![EMPTY; usize::from(profile.redirect.buffer)],
             stalls: StallTable::default(),
         }
     }
@@ -323,10 +317,11 @@ impl Pipeline {
     pub fn retire(&mut self, at: u64, usage: &Usage, pc: u32, next: u32, detail: Detail) -> Option<Stall> {
         let class = usage.class;
         let timing = self.profile.class(class);
-        let mut occupied = Stall { cause: occupancy_cause(class), cycles: u32::from(timing.occupancy).max(1) - 1 };
+        let mut occupied =
+            Stall { cause: occupancy_cause(class), cycles: u32::from(timing.occupancy).saturating_sub(1) };
         match detail {
             Detail::Divisor(divisor) => {
-                occupied.cycles = self.profile.divider.occupancy(divisor, usage.signed_division).max(1) - 1;
+                occupied.cycles = self.profile.divider.occupancy(divisor, usage.signed_division).saturating_sub(1);
             }
             Detail::Scalar { address, bytes }
                 if (address & 3) + u32::from(bytes) > 4 && self.profile.misaligned > 0 =>

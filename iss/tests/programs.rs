@@ -3,9 +3,11 @@
 
 mod support;
 
+use fenn_isa::Class;
 use fenn_isa::csr::{DMA_MAX_BYTES, dma_status};
 use fenn_isa::image::{Image, Segment};
 use fenn_isa::memory::{MachineConfig, Space};
+use fenn_isa::timing::{FENN, Profile, ProfileError};
 use fenn_iss::dma::Transfer;
 use fenn_iss::{Access, AccessKind, Error, Limits, Machine, Observer, Retired, State, Statistics, Stop, Trace, Trap};
 use support::{bytes, image, lanes, machine, run, scalar_words, small, v, x};
@@ -496,6 +498,26 @@ fn a_dram_that_cannot_be_is_refused() {
         let mut options = support::PLAIN;
         options.profile.dram.bytes_per_cycle = bytes;
         let made = Machine::new(small(), options).map(drop);
-        assert_eq!(made, if possible { Ok(()) } else { Err(Error::Dram { bytes }) });
+        assert_eq!(made, if possible { Ok(()) } else { Err(ProfileError::Dram { bytes }.into()) });
     }
+}
+
+#[test]
+fn a_timing_that_no_core_has_is_refused() {
+    let refused = |change: &dyn Fn(&mut Profile)| {
+        let mut profile = FENN;
+        change(&mut profile);
+        Machine::builder().profile(profile).build().map(drop).map_err(|error| error.to_string())
+    };
+    for (entries, possible) in [(0, true), (1, true), (3, false), (16, true), (100, false), (128, true), (255, false)] {
+        let text = format!("a branch target buffer cannot have {entries} entries: it must be a power of two, or 0");
+        let expected = if possible { Ok(()) } else { Err(text) };
+        assert_eq!(refused(&|profile| profile.redirect.buffer = entries), expected);
+    }
+    for class in Class::ALL {
+        let text = format!("instructions of the class {class:?} take no cycle: it must be one or more");
+        assert_eq!(refused(&|profile| profile.classes[class as usize].occupancy = 0), Err(text));
+    }
+    let text = "divisions take no cycle: it must be one or more".to_owned();
+    assert_eq!(refused(&|profile| profile.divider.base = 0), Err(text));
 }

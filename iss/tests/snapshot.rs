@@ -161,7 +161,7 @@ fn the_format_is_what_its_documentation_says() {
     machine.write(Space::Scalar, 5, &[0xab]).unwrap();
     machine.run(Limits::default(), &mut ());
     let file = machine.snapshot().unwrap();
-    assert_eq!(file[..12], *b"FeNNsnap\x01\0\0\0");
+    assert_eq!(file[..12], *b"FeNNsnap\x02\0\0\0");
     // Read here a second time, by the documentation alone.
     let mut sections = Vec::new();
     let mut rest = &file[12..];
@@ -217,8 +217,8 @@ fn errors_say_what_and_where() {
     let error = |bytes: &[u8]| Machine::from_snapshot(bytes).unwrap_err().to_string();
     assert_eq!(error(b"\x7fELF"), "this is not a snapshot; fenn-sim --snapshot writes them");
     let mut other = file.clone();
-    other[8] = 2;
-    let version = format!("this snapshot has version 2 of the format, and this simulator reads version {VERSION}");
+    other[8] = 1;
+    let version = format!("this snapshot has version 1 of the format, and this simulator reads version {VERSION}");
     assert_eq!(error(&other), version);
     assert_eq!(
         error(&file[..100]),

@@ -11,7 +11,7 @@ use fenn_isa::memory::Space;
 use fenn_isa::operand::OperandKind;
 use fenn_isa::spec::{OperandSpec, Role, Spec};
 use fenn_isa::timing::{CV32E40X, ClassTiming, DramTiming, FENN, FUNCTIONAL, Profile, StallCause};
-use fenn_isa::{Class, SPECS};
+use fenn_isa::{Class, Op, SPECS};
 use fenn_iss::timing::{Retired, Stall};
 use fenn_iss::{Access, Limits, Machine, Observer, Options, State, Trap};
 use support::x;
@@ -680,6 +680,66 @@ fn transfers_take_their_cycles() {
             assert!(last > ends, "the end has been seen");
         }
     }
+}
+
+/// Both channels on a DRAM that moves a row every cycle, at every distance: what the status says is what a walk through the
+/// cycles of the engine's parts says, as `rtl/README.md` describes them.
+#[test]
+fn a_transfer_out_waits_for_rows_that_come_in() {
+    const IDLE: u32 = 2;
+    let profile = Profile { dram: DramTiming { latency: 10, bytes_per_cycle: 64 }, ..FENN };
+    let mut waited = 0;
+    for (rows_in, rows_out) in [(1, 1), (1, 12), (12, 1), (12, 12), (3, 40), (40, 3), (30, 20)] {
+        for distance in -60..60_i64 {
+            // In cycle 0 the channel out of vector memory is started, in cycle `distance` the one into it, if not in it.
+            if distance == 0 {
+                continue;
+            }
+            // Rows come in behind their beats, which are accepted from the eighth cycle on.
+            let comes_in = |cycle: i64| (distance + 9..distance + 9 + rows_in).contains(&cycle);
+            // A row is fetched while there is none, or while the one that there is leaves, which it may from cycle 8 on.
+            let (mut fetched, mut sent, mut held, mut first, mut cycle) = (0, 0, false, None, 1);
+            while sent < rows_out {
+                let leaves = held && cycle >= 8;
+                if leaves {
+                    sent += 1;
+                    first.get_or_insert(cycle);
+                }
+                let fetches = fetched < rows_out && (!held || leaves) && !comes_in(cycle);
+                fetched += i64::from(fetches);
+                held = fetches || held && !leaves;
+                cycle += 1;
+            }
+            // The last row left in the cycle before this one, in which it is answered.
+            let (begins, ends) = (first.unwrap() + 2, cycle + 2);
+            waited += i64::from(ends - begins > rows_out || begins > 10);
+
+            let mut lines = vec!["csrrw x0, mm2s_count, x1", "csrrw x0, s2mm_count, x2"];
+            let starts = ["csrrwi x0, s2mm_control, 1", "csrrwi x0, mm2s_control, 1"];
+            lines.push(starts[usize::from(distance < 0)]);
+            let between = (distance.abs() - 1) as usize;
+            let read = "csrrs x10, s2mm_status, x0";
+            lines.extend(vec![if distance < 0 { "wfi" } else { read }; between]);
+            lines.push(starts[usize::from(distance > 0)]);
+            lines.extend(vec![read; 120]);
+            let mut machine = machine(profile, &lines);
+            machine.state_mut().set_x(x(1), 64 * rows_in as u32);
+            machine.state_mut().set_x(x(2), 64 * rows_out as u32);
+            let recorder = record(&mut machine);
+            let start = if distance < 0 { 3 + between } else { 2 };
+            let started = recorder.retired[start].0.cycle as i64;
+            for (retired, found) in &recorder.retired[start + 1..] {
+                if retired.inst.op() != Op::Csrrs {
+                    continue;
+                }
+                let at = retired.cycle as i64 - started;
+                let case = format!("{rows_in} rows in, {rows_out} out, {distance} cycles apart, cycle {at}");
+                assert_eq!(found & IDLE != 0, at >= ends, "{case}: idle from {ends}");
+                assert_eq!(found & 8 != 0, (begins..ends).contains(&at), "{case}: moving from {begins} to {ends}");
+            }
+        }
+    }
+    assert!(waited > 100, "{waited} transfers waited");
 }
 
 /// Data move in the last cycle: a load that is issued in it sees what was there before, the one behind it what came.

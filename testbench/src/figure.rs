@@ -9,6 +9,8 @@ pub enum Gate {
     AtLeast(f64),
     /// At most this.
     AtMost(f64),
+    /// Less than this.
+    Below(f64),
     /// Exactly this.
     Exactly(f64),
     /// Between these, both included.
@@ -49,6 +51,7 @@ impl Figure {
             (_, None) => false,
             (Gate::AtLeast(bound), Some(value)) => value >= bound,
             (Gate::AtMost(bound), Some(value)) => value <= bound,
+            (Gate::Below(bound), Some(value)) => value < bound,
             (Gate::Exactly(bound), Some(value)) => value == bound,
             (Gate::Between(least, most), Some(value)) => (least..=most).contains(&value),
             (Gate::None, Some(value)) => !value.is_nan(),
@@ -61,6 +64,7 @@ impl fmt::Display for Gate {
         match self {
             Self::AtLeast(bound) => write!(f, "at least {bound}"),
             Self::AtMost(bound) => write!(f, "at most {bound}"),
+            Self::Below(bound) => write!(f, "below {bound}"),
             Self::Exactly(bound) => write!(f, "exactly {bound}"),
             Self::Between(least, most) => write!(f, "{least} to {most}"),
             Self::None => f.write_str("no gate"),
@@ -95,6 +99,8 @@ mod tests {
         assert_eq!(figure(2.0, Gate::AtLeast(2.0)), "n: 2 u (at least 2) ok");
         assert_eq!(figure(1.5, Gate::AtLeast(2.0)), "n: 1.500 u (at least 2) MISSED");
         assert_eq!(figure(3.0, Gate::AtMost(2.0)), "n: 3 u (at most 2) MISSED");
+        assert_eq!(figure(2.0, Gate::Below(2.0)), "n: 2 u (below 2) MISSED");
+        assert_eq!(figure(1.5, Gate::Below(2.0)), "n: 1.500 u (below 2) ok");
         assert_eq!(figure(1.5, Gate::Between(1.5, 2.0)), "n: 1.500 u (1.5 to 2) ok");
         assert_eq!(figure(2.5, Gate::Between(1.5, 2.0)), "n: 2.500 u (1.5 to 2) MISSED");
         assert_eq!(figure(f64::NAN, Gate::Exactly(1.0)), "n: NaN u (exactly 1) MISSED");

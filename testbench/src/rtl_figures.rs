@@ -1,7 +1,11 @@
-//! The SystemVerilog core's figures: equal to the simulator, every mutant caught, every line executed, cycles of loops.
+//! The SystemVerilog core's figures: equal to the simulator, every mutant caught, every line executed, cycles of loops, size
+//! and clock.
 //!
 //! Contract: as in [`crate::keystone`]. They are measured by the `fenn-cosim` beside the running binary, which alone knows
-//! the core; the share of executed lines is that of the last `make coverage-rtl`.
+//! the core; the share of executed lines is that of the last `make coverage-rtl`, and what synthesis gave that of the last
+//! `make synth`, refused where the core has changed since. `make show-rtl` runs both first.
+
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -11,11 +15,12 @@ use crate::shared::root;
 use crate::tools::{counted_test, json, number};
 
 /// All parts, in the order in which they are shown.
-pub const PARTS: [Part; 5] = [
+pub const PARTS: [Part; 6] = [
     Part::new("lockstep", false, lockstep),
     Part::new("programs", true, programs),
     Part::new("mutants", false, mutants),
     Part::new("lines", false, lines),
+    Part::new("synthesis", false, synthesis),
     Part::new("speed", false, speed),
 ];
 
@@ -84,6 +89,58 @@ fn lines() -> Result<Vec<Figure>, Failure> {
     let mut figure = Figure::new("lines of the core executed", 100.0 * executed / all, "%", Gate::AtLeast(98.0));
     figure.note = format!("{executed} of {all} places that Verilator counts");
     Ok(vec![figure])
+}
+
+/// CV32E40X (with the XIF port and Zbb) in logic LUT, by the command of `rtl/synth/synth.py`: the reference material's
+/// `design/microarchitecture.md`, "Synthesis with yosys". The published papers' tables count otherwise.
+const CV32E40X_LUT: f64 = 5133.0;
+
+fn synthesis() -> Result<Vec<Figure>, Failure> {
+    let refused = refused_sizes()?;
+    let text =
+        std::fs::read_to_string(root().join("out/synth/figures.json")).map_err(|_| "make synth has not been run")?;
+    let figures: Value = serde_json::from_str(&text).map_err(|error| format!("out/synth/figures.json: {error}"))?;
+    let of = |module: &str, resource: &str| number(&figures, &format!("/ultrascale/{module}/{resource}"));
+    let mhz = |module: &str| number(&figures, &format!("/ecp5_mhz/{module}"));
+    let (whole, core) = (of("fenn_top", "lut")?, of("fenn_core", "lut")?);
+    // The notes are what prototypes took, by the same source.
+    let line = |name: &str, value, unit, gate, note: &str| Figure {
+        note: note.to_owned(),
+        ..Figure::new(format!("synthesis, {name}"), value, unit, gate)
+    };
+    Ok(vec![
+        line("32 lanes", whole, "logic LUT", Gate::AtMost(18000.0), "prototypes: 15523 with decoding, core 1710"),
+        line("32 lanes", of("fenn_top", "dsp")?, "DSP", Gate::AtMost(36.0), "prototypes: 32 and 4"),
+        line("512 KiB of vector memory", of("fenn_top", "uram")?, "URAM", Gate::AtMost(16.0), "prototypes: 15 or 16"),
+        line("a lane", of("fenn_lane", "bram_blocks")?, "block RAM", Gate::AtMost(1.0), "prototype: 1"),
+        line("a lane", of("fenn_lane", "lut")?, "logic LUT", Gate::None, "prototype: 460"),
+        line("scalar core", core, "logic LUT", Gate::Below(CV32E40X_LUT), "CV32E40X; prototype: 1710"),
+        line(
+            "32 lanes with CV32E40X for the scalar core",
+            whole - core + CV32E40X_LUT,
+            "logic LUT",
+            Gate::None,
+            &format!("{:.0} more than ours, the lanes being equal", CV32E40X_LUT - core),
+        ),
+        line("a lane on ECP5", mhz("fenn_lane")?, "MHz", Gate::AtLeast(106.0), "prototypes: 106 and 121"),
+        line("scalar core on ECP5", mhz("fenn_core")?, "MHz", Gate::AtLeast(85.0), "prototype: 89; CV32E40X: 38"),
+        refused,
+    ])
+}
+
+/// What `make synth` says against the sizes, one line each: grown beyond the record, or a gate missed.
+fn refused_sizes() -> Result<Figure, Failure> {
+    let output = Command::new("python3").args(["rtl/synth/sizes.py", "check"]).current_dir(root()).output();
+    let output = output.map_err(|error| format!("cannot run python3: {error}"))?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let lines: Vec<&str> = said.lines().collect();
+    if output.status.success() != lines.is_empty() {
+        return Err(format!("rtl/synth/sizes.py: {}", String::from_utf8_lossy(&output.stderr)).into());
+    }
+    let count = u32::try_from(lines.len())?;
+    let mut figure = Figure::new("synthesis, sizes beyond record or gate", count.into(), "", Gate::Exactly(0.0));
+    figure.note = lines.join("; ");
+    Ok(figure)
 }
 
 fn speed() -> Result<Vec<Figure>, Failure> {

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use fenn_assembler::{Source, assemble};
 use fenn_isa::image::Image;
+use fenn_isa::image::manifest::InputSpikes;
 use fenn_isa::memory::Space;
 use fenn_isa::operand::XReg;
 use fenn_isa::timing::{PROFILES, Profile};
@@ -139,8 +140,8 @@ fn networks() {
     let folder = tempfile::tempdir().unwrap();
     let mut instructions = 0;
     let networks: [(&str, &[&str], &str); 2] = [
-        ("programs/yin-yang/yin-yang.nir", &["--dt", "0.0005", "--steps", "80"], ""),
-        ("programs/mnist/network.toml", &[], "mnist/t10k-images-idx3-ubyte.gz"),
+        ("programs/yin-yang/yin-yang.nir", &["--dt", "0.0005", "--steps", "80", "--input", "bits"], ""),
+        ("programs/mnist/network.toml", &["--input", "bits"], "mnist/t10k-images-idx3-ubyte.gz"),
     ];
     for (network, more, data) in networks {
         if !data.is_empty() && fenn_testbench::shared::data(data).is_none() {
@@ -156,13 +157,14 @@ fn networks() {
             let mut pair = Pair::new(&image, profile);
             for sample in 0..3 {
                 for input in &manifest.inputs {
-                    let bytes = 4 * input.spikes.words * input.spikes.steps;
+                    let InputSpikes::Bits(array) = &input.spikes else { panic!("--input bits") };
+                    let bytes = 4 * array.words * array.steps;
                     let one_in = rng.random_range(2..40);
                     let byte = |rng: &mut Pcg64| {
                         (0..8).fold(0, |bits, bit| bits | u8::from(rng.random_range(0..one_in) == 0) << bit)
                     };
                     let spikes: Vec<u8> = (0..bytes).map(|_| byte(&mut rng)).collect();
-                    pair.change(|machine| machine.write(Space::Scalar, input.spikes.address, &spikes).unwrap());
+                    pair.change(|machine| machine.write(Space::Scalar, array.address, &spikes).unwrap());
                 }
                 pair.change(|machine| machine.state_mut().pc = run);
                 let outcome = pair.run(2_000_000, &format!("{network}, sample {sample} under {}", profile.name));

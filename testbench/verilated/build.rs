@@ -21,23 +21,17 @@ use std::process::Command;
 mod mutation;
 
 /// Name, and parameters other than the top's defaults. As in `src/configuration.rs`, which says what they are.
-const MODELS: [(&str, &[&str]); 3] = [("board", &["Config=0"]), ("wide", &["Config=2"]), ("compact", COMPACT)];
-const COMPACT: &[&str] = &[
-    "Config=1",
-    "Lanes=32",
-    "ImemBytes=8192",
-    "SmemBytes=4096",
-    "VmemBytes=32768",
-    "LlmHalfwords=64",
-    "DramBytes=1048576",
-    "AxiWidth=32",
-    "AxiBurst=16",
+const MODELS: [(&str, &[&str], &[&str]); 6] = [
+    ("board", &["Config=0"], &[]),
+    ("wide", &["Config=2"], &[]),
+    ("compact", &["Config=1", "Lanes=32", "AxiWidth=32"], SMALL),
+    ("four", &["Config=1", "Lanes=4", "AxiWidth=32"], SMALL),
+    ("eight", &["Config=1", "Lanes=8", "AxiWidth=64"], SMALL),
+    ("sixteen", &["Config=1", "Lanes=16", "AxiWidth=128"], SMALL),
 ];
+const SMALL: &[&str] = &["ImemBytes=8192", "SmemBytes=4096", "VmemBytes=32768", "LlmHalfwords=64", "DramBytes=1048576"];
 /// The model with all mutants: small memories, and a port as the board's.
-const MUTANTS: (&str, &[&str]) = (
-    "mutants",
-    &["Config=0", "ImemBytes=8192", "SmemBytes=4096", "VmemBytes=32768", "LlmHalfwords=64", "DramBytes=1048576"],
-);
+const MUTANTS: (&str, &[&str], &[&str]) = ("mutants", &["Config=0"], SMALL);
 
 /// The first version whose scheduling these models were tried with.
 const OLDEST: (u32, u32) = (5, 6);
@@ -72,13 +66,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let wanted = env::var("FENN_VERILATED_MODELS").ok();
     let wants = |name: &str| wanted.as_ref().is_none_or(|list| list.split(',').any(|one| one == name));
     let mut models = Vec::new();
-    for (name, parameters) in MODELS.into_iter().filter(|(name, _)| wants(name)) {
+    for (name, chosen, memories) in MODELS.into_iter().filter(|(name, ..)| wants(name)) {
+        let parameters = [chosen, memories].concat();
         models.push(Model { name, parameters, files: files.clone(), folder: out.join(name) });
     }
-    let (name, parameters) = MUTANTS;
+    let (name, chosen, memories) = MUTANTS;
     if wants(name) {
         let files = mutation::apply(Path::new("mutants.toml"), &rtl, &files, &out.join("mutated"))?;
-        models.push(Model { name, parameters, files, folder: out.join(name) });
+        models.push(Model { name, parameters: [chosen, memories].concat(), files, folder: out.join(name) });
     }
     for model in &models {
         model.make(&verilator)?;
@@ -135,7 +130,7 @@ fn verilator() -> Result<Option<Verilator>, Box<dyn Error>> {
 /// A configuration of the core to be built.
 struct Model {
     name: &'static str,
-    parameters: &'static [&'static str],
+    parameters: Vec<&'static str>,
     files: Vec<PathBuf>,
     folder: PathBuf,
 }

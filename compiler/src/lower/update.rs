@@ -1,13 +1,11 @@
 //! Neuron programs: a population's kernel, for 32 neurons at a time.
 //!
-//! Within a block of neurons the code is straight: an `if` becomes lane masks in scalar registers and `vsel`. Variables
-//! are loaded when first read and stored at the end if written. Constants and uniform parameters are loaded once, before
-//! the loop over blocks.
-//!
-//! A variable's value moves from register to register as it is assigned, so that an assignment outside an `if` costs
-//! nothing; under a mask, `vsel` changes the register in place if nothing else refers to it.
+//! A kernel becomes a graph of values (`values`), and the graph the instructions of a block of neurons (`emit`). Here is
+//! what is around the blocks: constants and uniform parameters are loaded once, few pointers reach all arrays, and several
+//! blocks make one turn of the loop, or all of them none: as many as the cost and the code's size allow. Their
+//! instructions come one block after the other; [`crate::passes::schedule`] mingles them.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use fenn_isa::Op;
 use fenn_isa::memory::VECTOR_BYTES;
@@ -15,425 +13,262 @@ use fenn_isa::operand::OperandKind;
 
 use super::propagate::symbol;
 use super::{Address, Lowering, When, last_lanes};
-use crate::ir::{Arg, Code, Reg};
-use crate::kernel::{BinaryOp, CompareOp, Cond, Expr, Kernel, Place, Rounding, Stmt};
-use crate::network::{Population, Values};
-use crate::place::{PopulationPlace, Vectors};
+use crate::ir::{Arg, Reg};
+use emit::{Place, Places, Plan, Shared};
+use values::Graph;
+
+mod emit;
+mod values;
+
+/// The most blocks in one turn of a loop; more save nothing that counts.
+const MOST_BLOCKS: u32 = 16;
+
+/// How the blocks of a population are gone through: `turns` of a loop with `blocks` each, and `rest` behind it. One turn is
+/// no loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Shape {
+    blocks: u32,
+    turns: u32,
+    rest: u32,
+}
+
+impl Shape {
+    /// The shape of `count` blocks of `length` instructions that takes the fewest cycles with at most `most` instructions;
+    /// one block a turn where even two are more. Each turn costs `turn` instructions besides.
+    fn best(count: u32, length: u32, turn: u32, most: u32) -> Self {
+        if count * length <= most {
+            return Self { blocks: count, turns: 1, rest: 0 };
+        }
+        let shapes =
+            (1..=count.min(MOST_BLOCKS)).map(|blocks| Self { blocks, turns: count / blocks, rest: count % blocks });
+        let fits = |shape: &Self| shape.blocks == 1 || (shape.blocks + shape.rest) * length <= most;
+        // Alone, a block cannot fill the cycles in which it waits for its own results.
+        let waits = |shape: &Self| if shape.blocks == 1 { length.div_ceil(8) } else { 0 };
+        let cycles = |shape: &Self| shape.turns * (turn + waits(shape)) + count * length;
+        let shapes = shapes.filter(fits);
+        shapes.min_by_key(|shape| (cycles(shape), shape.blocks + shape.rest)).unwrap_or(Self {
+            blocks: 1,
+            turns: count,
+            rest: 0,
+        })
+    }
+}
+
+/// Addresses that are so far apart from one block to the next, relative to one register or to 0.
+struct Group {
+    /// A register that is not to be written.
+    origin: Option<Reg>,
+    /// How far one turn of the loop moves it; 0 where there is no loop.
+    step: i64,
+    addresses: BTreeSet<i64>,
+    /// Registers, and the addresses they hold at first.
+    bases: Vec<(Arg, i64)>,
+}
+
+/// A vector or word of one block: which group reaches it, its address in the first block and the distance to the next.
+#[derive(Debug, Clone, Copy)]
+struct Access {
+    group: usize,
+    address: i64,
+    stride: i64,
+    array: u32,
+}
+
+/// All groups.
+#[derive(Default)]
+struct Groups(Vec<Group>);
+
+impl Groups {
+    /// Notes that `count` blocks are accessed, from `address` on and `stride` bytes apart.
+    fn access(&mut self, origin: Option<Reg>, address: i64, stride: i64, shape: Shape, array: u32) -> Access {
+        let step = if shape.turns > 1 { stride * i64::from(shape.blocks) } else { 0 };
+        let group = self.0.iter().position(|group| (group.origin, group.step) == (origin, step));
+        let group = group.unwrap_or_else(|| {
+            self.0.push(Group { origin, step, addresses: BTreeSet::new(), bases: Vec::new() });
+            self.0.len() - 1
+        });
+        let blocks = shape.blocks.max(shape.rest);
+        self.0[group].addresses.extend((0..blocks).map(|block| address + i64::from(block) * stride));
+        Access { group, address, stride, array }
+    }
+
+    /// A register and an offset for the block `block` of a turn.
+    fn place(&self, access: Access, block: u32) -> Place {
+        let address = access.address + i64::from(block) * access.stride;
+        let reach = |(_, at): &&(Arg, i64)| OperandKind::Imm12.range().contains(&(address - at));
+        let found = self.0[access.group].bases.iter().find(reach);
+        let (base, at) = *found.expect("every address that was noted has a base");
+        Place { base, offset: address - at, array: access.array }
+    }
+}
+
+/// What a population's blocks access.
+struct Accesses {
+    /// None where no block touches the variable.
+    variables: Vec<Option<Access>>,
+    parameters: Vec<Option<Access>>,
+    records: Vec<Option<Access>>,
+    events: Vec<Access>,
+}
+
+impl Accesses {
+    fn places(&self, groups: &Groups, block: u32, lanes: Option<Reg>) -> Places {
+        let place = |access: &Access| groups.place(*access, block);
+        let maybe = |access: &Option<Access>| access.as_ref().map(place);
+        Places {
+            variables: self.variables.iter().map(maybe).collect(),
+            parameters: self.parameters.iter().map(maybe).collect(),
+            records: self.records.iter().map(maybe).collect(),
+            events: self.events.iter().map(place).collect(),
+            lanes,
+        }
+    }
+}
 
 impl Lowering<'_> {
     pub(super) fn update(&mut self, index: usize) {
         let population = &self.network.populations[index];
         let place = &self.placement.populations[index];
         self.code.name(format!("update_{}", symbol(&population.name)));
-        let constants = self.constants(population);
-        let pointers = self.block_pointers(index);
-        let left = (place.blocks > 1).then(|| self.code.constant(place.blocks.into()));
+        let graph = Graph::of(population);
+        let plan = Plan::of(&graph, |variable| place.records[variable].is_some());
+        let shape = Shape::best(place.blocks, plan.length().max(1), 5, self.limits.update);
+        let constants = plan.constants().into_iter();
+        let constants = constants.map(|code| (code, self.code.def_v(Op::VLui, &[i64::from(code).into()]))).collect();
+        let all = plan.wants_all().then(|| self.code.constant(-1));
+        let shared = Shared { constants, all };
+        let mut groups = Groups::default();
+        let accesses = self.accesses(index, &plan, shape, &mut groups);
+        self.bases(&mut groups);
+        let lanes = last_lanes(population.size);
+        // In a loop, the block that is the last one in the end is not known when it is computed.
+        let known = shape.turns == 1 || shape.rest > 0;
+        let lanes = (lanes != u32::MAX)
+            .then(|| self.code.constant(i64::from(lanes as i32)))
+            .filter(|_| !accesses.events.is_empty());
+        let last = |block: u32, blocks: u32| lanes.filter(|_| known && block + 1 == blocks);
+        let turn = |lowering: &mut Self, blocks: u32, ends: bool| {
+            for block in 0..blocks {
+                let lanes = if ends { last(block, blocks) } else { None };
+                plan.emit(&mut lowering.code, &accesses.places(&groups, block, lanes), &shared);
+            }
+        };
+        if shape.turns == 1 {
+            return turn(self, shape.blocks, true);
+        }
+        let until = groups.0.iter().find(|group| group.origin.is_none() && group.step != 0 && !group.bases.is_empty());
+        let until = until.map(|group| {
+            let (pointer, start) = group.bases[0];
+            (pointer, self.code.constant(start + group.step * i64::from(shape.turns)))
+        });
+        let left = if until.is_none() { Some(self.code.constant(shape.turns.into())) } else { None };
         let head = self.code.label();
         self.code.bind(head);
-        let mut block = Block {
-            code: &mut self.code,
-            population,
-            kernel: &population.kernel,
-            pointers: &pointers,
-            constants: &constants,
-            values: BTreeMap::new(),
-            shared: constants.values().copied().collect(),
-            written: vec![false; population.kernel.variables.len()],
-            events: vec![None; population.kernel.events.len()],
-        };
-        block.statements(&population.kernel.body, None);
-        block.finish(place, last_lanes(population.size));
-        if let Some(left) = left {
-            pointers.advance(&mut self.code);
-            self.code.advance(left, -1);
-            self.code.emit(Op::Bne, &[left.into(), Arg::Zero, head.into()]);
-            self.mask_last_words(index);
+        turn(self, shape.blocks, false);
+        for group in groups.0.iter().filter(|group| group.step != 0) {
+            for (base, _) in &group.bases {
+                if let Arg::Reg(base) = base {
+                    self.code.advance(*base, group.step);
+                }
+            }
         }
-    }
-
-    /// Registers with every constant and uniform parameter the kernel reads.
-    fn constants(&mut self, population: &Population) -> BTreeMap<i16, Reg> {
-        let mut codes = Vec::new();
-        constants_of(&population.kernel.body, population, &mut codes);
-        codes.sort_unstable();
-        codes.dedup();
-        codes.into_iter().map(|code| (code, self.code.def_v(Op::VLui, &[i64::from(code).into()]))).collect()
+        match (until, left) {
+            (Some((pointer, end)), _) => self.code.emit(Op::Bne, &[pointer, end.into(), head.into()]),
+            (None, Some(left)) => {
+                self.code.advance(left, -1);
+                self.code.emit(Op::Bne, &[left.into(), Arg::Zero, head.into()]);
+            }
+            (None, None) => unreachable!("a loop has an end"),
+        }
+        turn(self, shape.rest, true);
+        if let (false, Some(lanes)) = (known, lanes) {
+            self.mask_last_words(index, lanes);
+        }
     }
 
     /// A loop over blocks stores whole words of spikes; the last one must not hold spikes of neurons that are not there.
-    fn mask_last_words(&mut self, index: usize) {
-        let mask = last_lanes(self.network.populations[index].size);
-        if mask == u32::MAX {
-            return;
-        }
-        let mask = self.code.constant(i64::from(mask as i32));
+    fn mask_last_words(&mut self, index: usize, lanes: Reg) {
         for event in 0..self.placement.populations[index].events.len() {
             let words = self.placement.populations[index].events[event].words;
             let mut address = self.event_address(index, event, When::Now);
             address.offset += i64::from(4 * (words - 1));
             let (base, offset) = self.reach(address, 4);
             let word = self.code.def_x(Op::Lw, &[offset.into(), base]);
-            let masked = self.code.def_x(Op::And, &[word.into(), mask.into()]);
+            let masked = self.code.def_x(Op::And, &[word.into(), lanes.into()]);
             self.code.emit(Op::Sw, &[masked.into(), offset.into(), base]);
         }
     }
 
-    /// Pointers to the first block of every array of the population, as few as reach them all.
-    fn block_pointers(&mut self, index: usize) -> Pointers {
+    /// What the blocks access, noted in `groups`.
+    fn accesses(&mut self, index: usize, plan: &Plan<'_>, shape: Shape, groups: &mut Groups) -> Accesses {
         let place = &self.placement.populations[index];
-        let mut pointers = Pointers::default();
-        let arrays = place.variables.iter().copied().map(Some).chain(place.parameters.iter().copied());
-        for array in arrays {
-            let at = array.map(|array| self.point(&mut pointers, array, place.blocks));
-            pointers.arrays.push(at);
-        }
-        for record in self.step.records[index].clone() {
-            let single = place.blocks == 1;
-            let at = record.map(|record| {
-                let register = if single { record } else { self.pointer(Address { base: Some(record), offset: 0 }) };
-                pointers.moving.push((register, VECTOR_BYTES.into()));
-                (Arg::Reg(register), 0)
-            });
-            pointers.records.push(at);
-        }
-        for event in 0..place.events.len() {
-            let address = self.event_address(index, event, When::Now);
-            let at = if place.blocks == 1 {
-                self.reach(address, 4)
-            } else {
-                let register = self.pointer(address);
-                pointers.moving.push((register, 4));
-                (Arg::Reg(register), 0)
+        let variables = place.variables.iter().enumerate().map(|(variable, array)| {
+            let touched = plan.accesses(variable);
+            touched.then(|| groups.access(None, array.address.into(), array.stride.into(), shape, array.address))
+        });
+        let variables = variables.collect();
+        let parameters = place.parameters.iter().map(|array| {
+            array.map(|array| groups.access(None, array.address.into(), array.stride.into(), shape, array.address))
+        });
+        let parameters = parameters.collect();
+        let records = self.step.records[index].iter().zip(&place.records);
+        let records = records.map(|(pointer, array)| {
+            pointer
+                .zip(*array)
+                .map(|(pointer, array)| groups.access(Some(pointer), 0, VECTOR_BYTES.into(), shape, array))
+        });
+        let records = records.collect();
+        let events = (0..place.events.len()).map(|event| {
+            let Address { base, offset } = self.event_address(index, event, When::Now);
+            groups.access(base, offset, 4, shape, place.events[event].address)
+        });
+        let events = events.collect();
+        Accesses { variables, parameters, records, events }
+    }
+
+    /// Finds registers that reach every address of every group; those of groups that move may be moved.
+    fn bases(&mut self, groups: &mut Groups) {
+        let range = OperandKind::Imm12.range();
+        let (least, most) = (*range.start(), *range.end());
+        for group in &mut groups.0 {
+            let (Some(first), Some(last)) = (group.addresses.first().copied(), group.addresses.last().copied()) else {
+                continue;
             };
-            pointers.events.push(at);
-        }
-        pointers
-    }
-
-    fn point(&mut self, pointers: &mut Pointers, array: Vectors, blocks: u32) -> (Arg, i64) {
-        let stride = if blocks == 1 { 0 } else { i64::from(array.stride) };
-        let reachable = |offset: &i64| OperandKind::Imm12.range().contains(offset);
-        for (register, address, other) in &pointers.bases {
-            let offset = i64::from(array.address) - address;
-            if *other == stride && reachable(&offset) {
-                return ((*register).into(), offset);
-            }
-        }
-        let register = self.code.constant(array.address.into());
-        pointers.bases.push((register, array.address.into(), stride));
-        pointers.moving.push((register, stride));
-        (register.into(), 0)
-    }
-}
-
-/// Registers and offsets of a block's vectors.
-#[derive(Default)]
-struct Pointers {
-    /// For each variable, then for each parameter that differs from neuron to neuron.
-    arrays: Vec<Option<(Arg, i64)>>,
-    /// For each variable that is recorded.
-    records: Vec<Option<(Arg, i64)>>,
-    /// For each event.
-    events: Vec<(Arg, i64)>,
-    /// Registers, the address each starts at, and how far it moves from block to block.
-    bases: Vec<(Reg, i64, i64)>,
-    /// What moves from block to block.
-    moving: Vec<(Reg, i64)>,
-}
-
-impl Pointers {
-    fn advance(&self, code: &mut Code) {
-        self.moving.iter().for_each(|(register, stride)| code.advance(*register, *stride));
-    }
-}
-
-/// Something that has a value in a register.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Name {
-    Variable(usize),
-    Parameter(usize),
-    Local(usize),
-}
-
-/// The code of one block of neurons.
-struct Block<'a> {
-    code: &'a mut Code,
-    population: &'a Population,
-    kernel: &'a Kernel,
-    pointers: &'a Pointers,
-    constants: &'a BTreeMap<i16, Reg>,
-    /// The present register of everything that has been read or written.
-    values: BTreeMap<Name, Reg>,
-    /// Registers that outlive the block: they are never changed.
-    shared: Vec<Reg>,
-    written: Vec<bool>,
-    /// The spikes so far.
-    events: Vec<Option<Reg>>,
-}
-
-/// A value, and whether its register may be changed because nothing else refers to it.
-#[derive(Clone, Copy)]
-struct Value {
-    reg: Reg,
-    owned: bool,
-}
-
-impl Block<'_> {
-    fn statements(&mut self, block: &[Stmt], mask: Option<Reg>) {
-        for stmt in block {
-            match stmt {
-                Stmt::Assign { place, value } => self.assign(*place, value, mask),
-                Stmt::Emit(event) => self.spike(*event, mask),
-                Stmt::If { condition, then, otherwise } => {
-                    let condition = self.condition(condition);
-                    let inside = match mask {
-                        Some(mask) => self.code.def_x(Op::And, &[mask.into(), condition.into()]),
-                        None => condition,
-                    };
-                    self.statements(then, Some(inside));
-                    if !otherwise.is_empty() {
-                        let outside = match mask {
-                            Some(mask) => self.code.def_x(Op::Andn, &[mask.into(), condition.into()]),
-                            None => self.code.def_x(Op::Xori, &[condition.into(), (-1).into()]),
-                        };
-                        self.statements(otherwise, Some(outside));
-                    }
-                }
-            }
-        }
-    }
-
-    fn assign(&mut self, place: Place, value: &Expr, mask: Option<Reg>) {
-        let value = self.expr(value);
-        let name = match place {
-            Place::Variable(index) => {
-                self.written[index] = true;
-                Name::Variable(index)
-            }
-            Place::Local(index) => Name::Local(index),
-        };
-        let reg = match mask {
-            // A register that something else owns may be shared: nothing is changed in place unless it is owned.
-            None => value.reg,
-            Some(mask) => {
-                let old = self.read(name);
-                self.select(mask, value.reg, old)
-            }
-        };
-        self.values.insert(name, reg);
-    }
-
-    /// `mask ? then : otherwise`, in `otherwise`'s own register if it may be changed.
-    fn select(&mut self, mask: Reg, then: Reg, otherwise: Value) -> Reg {
-        let reg = if otherwise.owned && otherwise.reg != then { otherwise.reg } else { self.copy(otherwise.reg) };
-        self.code.emit(Op::VSel, &[reg.into(), mask.into(), then.into()]);
-        reg
-    }
-
-    /// There is no move; a shift by nothing takes as long.
-    fn copy(&mut self, reg: Reg) -> Reg {
-        self.code.def_v(Op::VSlli, &[reg.into(), 0.into()])
-    }
-
-    fn spike(&mut self, event: usize, mask: Option<Reg>) {
-        let spikes = mask.unwrap_or_else(|| self.code.constant(-1));
-        let spikes = match self.events[event] {
-            None => spikes,
-            Some(before) => self.code.def_x(Op::Or, &[before.into(), spikes.into()]),
-        };
-        self.events[event] = Some(spikes);
-    }
-
-    /// The present value of a name, loaded if need be. It may be changed if no other name has the same register.
-    fn read(&mut self, name: Name) -> Value {
-        if let Some(reg) = self.values.get(&name).copied() {
-            let others = self.values.values().filter(|other| **other == reg).count();
-            return Value { reg, owned: others == 1 && !self.shared.contains(&reg) };
-        }
-        let variables = self.kernel.variables.len();
-        let at = match name {
-            Name::Variable(index) => self.pointers.arrays[index],
-            Name::Parameter(index) => self.pointers.arrays[variables + index],
-            Name::Local(_) => None,
-        };
-        let reg = match (at, name) {
-            (Some((base, offset)), _) => self.code.def_v(Op::VLoadV, &[offset.into(), base]),
-            (None, Name::Parameter(index)) => self.constants[&self.uniform(index)],
-            // A local that is assigned under a condition first: zero elsewhere.
-            (None, _) => self.code.def_v(Op::VLui, &[0.into()]),
-        };
-        self.values.insert(name, reg);
-        Value { reg, owned: !self.shared.contains(&reg) }
-    }
-
-    fn uniform(&self, parameter: usize) -> i16 {
-        self.population.parameters[parameter].get(0)
-    }
-
-    /// The value of an expression. Names' registers are not owned: they hold the names' values.
-    fn expr(&mut self, expr: &Expr) -> Value {
-        let name = match expr {
-            Expr::Constant(code) => return Value { reg: self.constants[code], owned: false },
-            Expr::Variable(index) => Name::Variable(*index),
-            Expr::Parameter(index) => Name::Parameter(*index),
-            Expr::Local(index) => Name::Local(*index),
-            _ => return Value { reg: self.operation(expr), owned: true },
-        };
-        Value { reg: self.read(name).reg, owned: false }
-    }
-
-    fn operation(&mut self, expr: &Expr) -> Reg {
-        match expr {
-            Expr::Constant(_) | Expr::Variable(_) | Expr::Parameter(_) | Expr::Local(_) => self.expr(expr).reg,
-            Expr::Random => self.code.def_v(Op::VRng, &[]),
-            Expr::Binary { op, left, right } => {
-                let (left, right) = (self.expr(left).reg, self.expr(right).reg);
-                let op = match op {
-                    BinaryOp::Add => Op::VAdd,
-                    BinaryOp::AddSaturating => Op::VAddS,
-                    BinaryOp::Sub => Op::VSub,
-                    BinaryOp::SubSaturating => Op::VSubS,
-                    BinaryOp::And => Op::VAnd,
-                };
-                self.code.def_v(op, &[left.into(), right.into()])
-            }
-            Expr::Multiply { left, right, shift, rounding, saturating } => {
-                let (left, right) = (self.expr(left).reg, self.expr(right).reg);
-                let op = match (saturating, rounding) {
-                    (false, Rounding::Zero) => Op::VMul,
-                    (false, Rounding::Nearest) => Op::VMulRn,
-                    (false, Rounding::Stochastic) => Op::VMulRs,
-                    (true, Rounding::Zero) => Op::VMulS,
-                    (true, Rounding::Nearest) => Op::VMulSRn,
-                    (true, Rounding::Stochastic) => Op::VMulSRs,
-                };
-                self.code.def_v(op, &[left.into(), right.into(), i64::from(*shift).into()])
-            }
-            Expr::ShiftLeft { value, shift } => {
-                let value = self.expr(value).reg;
-                self.code.def_v(Op::VSlli, &[value.into(), i64::from(*shift).into()])
-            }
-            Expr::ShiftRight { value, shift, rounding } => {
-                let value = self.expr(value).reg;
-                let op = match rounding {
-                    Rounding::Zero => Op::VSrai,
-                    Rounding::Nearest => Op::VSraiRn,
-                    Rounding::Stochastic => Op::VSraiRs,
-                };
-                self.code.def_v(op, &[value.into(), i64::from(*shift).into()])
-            }
-            Expr::Select { condition, then, otherwise } => {
-                let condition = self.condition(condition);
-                let then = self.expr(then).reg;
-                let otherwise = self.expr(otherwise);
-                self.select(condition, then, otherwise)
-            }
-        }
-    }
-
-    /// One bit per lane.
-    fn condition(&mut self, cond: &Cond) -> Reg {
-        match cond {
-            Cond::Compare { op, left, right } => {
-                let (left, right) = (self.expr(left).reg, self.expr(right).reg);
-                let (op, first, second) = match op {
-                    CompareOp::Equal => (Op::VTeq, left, right),
-                    CompareOp::NotEqual => (Op::VTne, left, right),
-                    CompareOp::Less => (Op::VTlt, left, right),
-                    CompareOp::GreaterEqual => (Op::VTge, left, right),
-                    CompareOp::Greater => (Op::VTlt, right, left),
-                    CompareOp::LessEqual => (Op::VTge, right, left),
-                };
-                self.code.def_x(op, &[first.into(), second.into()])
-            }
-            Cond::And(a, b) => self.both(Op::And, a, b),
-            Cond::Or(a, b) => self.both(Op::Or, a, b),
-            Cond::Not(a) => {
-                let a = self.condition(a);
-                self.code.def_x(Op::Xori, &[a.into(), (-1).into()])
-            }
-        }
-    }
-
-    fn both(&mut self, op: Op, a: &Cond, b: &Cond) -> Reg {
-        let (a, b) = (self.condition(a), self.condition(b));
-        self.code.def_x(op, &[a.into(), b.into()])
-    }
-
-    /// Stores what has been written, what is recorded, and the spikes.
-    fn finish(&mut self, place: &PopulationPlace, lanes: u32) {
-        for index in 0..self.kernel.variables.len() {
-            let recorded = self.pointers.records[index];
-            if !self.written[index] && recorded.is_none() {
+            if group.step == 0 && first >= least && last <= most {
+                group.bases.push((group.origin.map_or(Arg::Zero, Arg::Reg), 0));
                 continue;
             }
-            let reg = self.read(Name::Variable(index)).reg;
-            let own = self.pointers.arrays[index].filter(|_| self.written[index]);
-            for (base, offset) in own.into_iter().chain(recorded) {
-                self.code.emit(Op::VStore, &[reg.into(), offset.into(), base]);
-            }
-        }
-        for (event, (base, offset)) in self.pointers.events.iter().enumerate() {
-            let spikes = match self.events[event] {
-                // With one block the neurons that are not there can be left out at once.
-                Some(spikes) if place.blocks == 1 && lanes != u32::MAX => {
-                    let mask = self.code.constant(i64::from(lanes as i32));
-                    Arg::Reg(self.code.def_x(Op::And, &[spikes.into(), mask.into()]))
+            let mut covered = i64::MIN;
+            for address in &group.addresses {
+                if *address <= covered {
+                    continue;
                 }
-                Some(spikes) => spikes.into(),
-                None => Arg::Zero,
-            };
-            self.code.emit(Op::Sw, &[spikes, (*offset).into(), *base]);
-        }
-    }
-}
-
-fn constants_of(block: &[Stmt], population: &Population, codes: &mut Vec<i16>) {
-    for stmt in block {
-        match stmt {
-            Stmt::Assign { value, .. } => constants_in(value, population, codes),
-            Stmt::Emit(_) => {}
-            Stmt::If { condition, then, otherwise } => {
-                constants_under(condition, population, codes);
-                constants_of(then, population, codes);
-                constants_of(otherwise, population, codes);
+                // All of an immediate's range is made use of where that reaches further.
+                let at = if last - address > most { address - least } else { *address };
+                let register = self.pointer(Address { base: group.origin, offset: at });
+                group.bases.push((register.into(), at));
+                covered = at + most;
             }
         }
     }
 }
 
-fn constants_in(expr: &Expr, population: &Population, codes: &mut Vec<i16>) {
-    match expr {
-        Expr::Constant(code) => codes.push(*code),
-        Expr::Parameter(index) => {
-            if let Values::Uniform(code) = population.parameters[*index] {
-                codes.push(code);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_cover_all_blocks_and_fit() {
+        for count in 1..60 {
+            for length in [1, 5, 26, 90, 400] {
+                for most in [0, 30, 128, 512] {
+                    let shape = Shape::best(count, length, 5, most);
+                    assert_eq!(shape.blocks * shape.turns + shape.rest, count);
+                    assert!(shape.blocks == 1 || (shape.blocks + shape.rest) * length <= most, "{shape:?}");
+                }
             }
         }
-        Expr::Variable(_) | Expr::Local(_) | Expr::Random => {}
-        Expr::Binary { left, right, .. } | Expr::Multiply { left, right, .. } => {
-            constants_in(left, population, codes);
-            constants_in(right, population, codes);
-        }
-        Expr::ShiftLeft { value, .. } | Expr::ShiftRight { value, .. } => constants_in(value, population, codes),
-        Expr::Select { condition, then, otherwise } => {
-            constants_under(condition, population, codes);
-            constants_in(then, population, codes);
-            constants_in(otherwise, population, codes);
-        }
-    }
-}
-
-fn constants_under(cond: &Cond, population: &Population, codes: &mut Vec<i16>) {
-    match cond {
-        Cond::Compare { left, right, .. } => {
-            constants_in(left, population, codes);
-            constants_in(right, population, codes);
-        }
-        Cond::And(a, b) | Cond::Or(a, b) => {
-            constants_under(a, population, codes);
-            constants_under(b, population, codes);
-        }
-        Cond::Not(a) => constants_under(a, population, codes),
+        assert_eq!(Shape::best(8, 26, 5, 512), Shape { blocks: 8, turns: 1, rest: 0 });
+        assert_eq!(Shape::best(32, 26, 5, 512), Shape { blocks: 16, turns: 2, rest: 0 });
     }
 }

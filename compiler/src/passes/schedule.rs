@@ -83,36 +83,22 @@ type Exit = BTreeMap<Reg, i64>;
 /// What is known of a scalar register that always has one value.
 type Constants = BTreeMap<Reg, i64>;
 
-/// The scalar registers that are set once, to a constant, in one instruction or two that follow each other.
+/// The scalar registers that one instruction sets, to a constant.
 fn constants(code: &Code) -> Constants {
-    let mut found: BTreeMap<Reg, Option<i64>> = BTreeMap::new();
-    let mut before: Option<(Reg, i64)> = None;
-    for item in &code.items {
-        let mut now = None;
-        if let Item::Inst(inst) = item {
-            for def in inst.defs() {
-                let value = match (inst.op, inst.args.as_slice()) {
-                    (Op::Addi, [_, Arg::Zero, Arg::Imm(value)]) => Some(*value),
-                    (Op::Lui, [_, Arg::Imm(value)]) => Some(i64::from((value << 12) as i32)),
-                    (Op::Addi, [_, Arg::Reg(source), Arg::Imm(value)]) if *source == def => {
-                        let upper = before.filter(|(reg, _)| *reg == def).map(|(_, upper)| upper + value);
-                        // The upper part alone was not the constant.
-                        if upper.is_some() {
-                            found.remove(&def);
-                        }
-                        upper
-                    }
-                    _ => None,
-                };
-                if inst.op == Op::Lui {
-                    now = value.map(|value| (def, value));
-                }
-                found.entry(def).and_modify(|known| *known = None).or_insert(value);
-            }
-        }
-        before = now;
+    let mut sets: BTreeMap<Reg, u32> = BTreeMap::new();
+    code.insts().flat_map(Inst::defs).for_each(|def| *sets.entry(def).or_default() += 1);
+    let mut found = Constants::new();
+    for inst in code.insts() {
+        let Some(def) = inst.defs().next().filter(|def| sets[def] == 1) else { continue };
+        let value = match (inst.op, inst.args.as_slice()) {
+            (Op::Addi, [_, Arg::Zero, Arg::Imm(value)]) => Some(*value),
+            (Op::Addi, [_, Arg::Reg(source), Arg::Imm(value)]) => found.get(source).map(|source| source + value),
+            (Op::Lui, [_, Arg::Imm(value)]) => Some(i64::from((value << 12) as i32)),
+            _ => None,
+        };
+        found.extend(value.map(|value| (def, value)));
     }
-    found.into_iter().filter_map(|(reg, value)| Some((reg, value?))).collect()
+    found
 }
 
 /// What is to be known of one instruction, with the block's registers as small numbers.

@@ -7,8 +7,8 @@
 use fenn_host::dataset::Spike;
 use fenn_isa::fixed::Format;
 use fenn_isa::image::manifest::{
-    Data, Encoding, EntryPoint, Input, Manifest, Output, Population, Readout, Recording, SpikeArray, StatePolicy,
-    VERSION, ValueArray, Variable,
+    Data, Encoding, EntryPoint, Input, InputSpikes, Manifest, Output, Population, Readout, Recording, SpikeArray,
+    StatePolicy, VERSION, ValueArray, Variable,
 };
 use fenn_isa::image::{Image, Segment};
 use fenn_isa::memory::{MachineConfig, Space};
@@ -71,7 +71,7 @@ fn manifest(state: StatePolicy, readout: Readout, entry_points: Vec<EntryPoint>)
         name: name.to_owned(),
         neurons,
         encoding: Encoding::Spikes,
-        spikes: SpikeArray { address, words: 1, steps: STEPS },
+        spikes: InputSpikes::Bits(SpikeArray { address, words: 1, steps: STEPS }),
     };
     let copy = Data::Spikes(SpikeArray { address: COPY, words: 1, steps: STEPS });
     let sums = Data::Values(ValueArray {

@@ -15,7 +15,7 @@ use crate::fixed::Format;
 use crate::memory::{LANES, MachineConfig, Space, VECTOR_BYTES};
 
 /// The version of the manifest's form that this crate writes and reads.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// What a host has to know of a program.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -78,7 +78,35 @@ pub struct Input {
     /// How a sample's numbers become spikes.
     pub encoding: Encoding,
     /// Where the spikes of all steps go.
-    pub spikes: SpikeArray,
+    pub spikes: InputSpikes,
+}
+
+/// In which form the host writes an input's spikes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InputSpikes {
+    /// One bit per neuron and step.
+    Bits(SpikeArray),
+    /// One word per spike.
+    List(SpikeList),
+}
+
+/// A list of spikes in scalar memory, with one part for each step, one part after the other.
+///
+/// A part begins with a word that holds the address behind the part, which is where the next one begins. Then follows
+/// the word `base + scale·n` (modulo 2³²) for each neuron `n` that spikes in the step, in rising order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SpikeList {
+    /// Of the first part, in scalar memory, a multiple of 4.
+    pub address: u32,
+    /// How long all parts together may be: a multiple of 4, at least one word per step. A sample with more spikes cannot
+    /// be run.
+    pub bytes: u32,
+    /// See above.
+    pub base: u32,
+    /// See above; at least 1.
+    pub scale: u32,
 }
 
 /// How a sample becomes spikes.
@@ -246,9 +274,14 @@ impl Manifest {
             return Err(wrong("entry_points", "an address is not in instruction memory"));
         }
         for input in &self.inputs {
-            input.spikes.check(&input.name, input.neurons, config)?;
-            if input.spikes.steps != self.steps {
-                return Err(wrong(&input.name, "an input has one slot per step"));
+            match &input.spikes {
+                InputSpikes::Bits(array) => {
+                    array.check(&input.name, input.neurons, config)?;
+                    if array.steps != self.steps {
+                        return Err(wrong(&input.name, "an input has one slot per step"));
+                    }
+                }
+                InputSpikes::List(list) => list.check(&input.name, input.neurons, self.steps, config)?,
             }
             if let Encoding::Latency { tau, threshold } = input.encoding
                 && !(tau > 0.0 && tau.is_finite() && threshold >= 0.0 && threshold.is_finite())
@@ -288,6 +321,27 @@ impl SpikeArray {
         }
         let end = u64::from(self.address) + 4 * u64::from(self.words) * u64::from(self.steps);
         inside(name, Space::Scalar, end, config)
+    }
+}
+
+impl SpikeList {
+    /// How many spikes it can hold in a run of `steps` steps.
+    pub fn capacity(&self, steps: u32) -> u32 {
+        (self.bytes / 4).saturating_sub(steps)
+    }
+
+    fn check(&self, name: &str, neurons: u32, steps: u32, config: &MachineConfig) -> Result<(), ManifestError> {
+        let wrong = |what| Err(ManifestError::Inconsistent { name: name.to_owned(), what });
+        if neurons == 0 || self.scale == 0 {
+            return wrong("it is empty");
+        }
+        if !self.address.is_multiple_of(4) || !self.bytes.is_multiple_of(4) {
+            return wrong("its address or its size is not a multiple of 4");
+        }
+        if u64::from(self.bytes) < 4 * u64::from(steps) {
+            return wrong("a list has at least a word per step");
+        }
+        inside(name, Space::Scalar, u64::from(self.address) + u64::from(self.bytes), config)
     }
 }
 

@@ -9,8 +9,17 @@
 #if FENN_MODEL_compact
 #include "Vfenn_compact.h"
 #endif
+#if FENN_MODEL_eight
+#include "Vfenn_eight.h"
+#endif
+#if FENN_MODEL_four
+#include "Vfenn_four.h"
+#endif
 #if FENN_MODEL_mutants
 #include "Vfenn_mutants.h"
+#endif
+#if FENN_MODEL_sixteen
+#include "Vfenn_sixteen.h"
 #endif
 #if FENN_MODEL_wide
 #include "Vfenn_wide.h"
@@ -203,6 +212,15 @@ std::unique_ptr<Model> make(rust::Str name, std::uint32_t mutant) {
 #endif
 #if FENN_MODEL_compact
     if (wanted == "compact") return std::make_unique<ModelOf<Vfenn_compact>>(mutant);
+#endif
+#if FENN_MODEL_four
+    if (wanted == "four") return std::make_unique<ModelOf<Vfenn_four>>(mutant);
+#endif
+#if FENN_MODEL_eight
+    if (wanted == "eight") return std::make_unique<ModelOf<Vfenn_eight>>(mutant);
+#endif
+#if FENN_MODEL_sixteen
+    if (wanted == "sixteen") return std::make_unique<ModelOf<Vfenn_sixteen>>(mutant);
 #endif
 #if FENN_MODEL_mutants
     if (wanted == "mutants") return std::make_unique<ModelOf<Vfenn_mutants>>(mutant);

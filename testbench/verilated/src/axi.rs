@@ -134,11 +134,16 @@ const DECERR: u8 = 3;
 impl Slave {
     /// DRAM of zeros for a core of this configuration.
     pub fn new(configuration: &Configuration, pace: Pace) -> Self {
+        let Configuration { memory, port_bytes: beat, burst, .. } = *configuration;
+        Self::with_rows(HashMap::new(), memory.dram_bytes, beat, burst, pace)
+    }
+
+    fn with_rows(rows: HashMap<u32, [u8; ROW as usize]>, bytes: u32, beat: u32, burst: u32, pace: Pace) -> Self {
         Self {
-            rows: HashMap::new(),
-            bytes: configuration.memory.dram_bytes,
-            beat: configuration.port_bytes,
-            burst: configuration.burst,
+            rows,
+            bytes,
+            beat,
+            burst,
             pace,
             now: 0,
             reads: VecDeque::new(),
@@ -158,15 +163,7 @@ impl Slave {
     /// Forgets what was going on, as with a reset of the core; DRAM keeps its contents.
     pub fn reset(&mut self, pace: Pace) {
         let rows = std::mem::take(&mut self.rows);
-        let (bytes, beat, burst) = (self.bytes, self.beat, self.burst);
-        let empty = Configuration {
-            name: "",
-            doc: "",
-            memory: fenn_isa::memory::MachineConfig { dram_bytes: bytes, ..Default::default() },
-            port_bytes: beat,
-            burst,
-        };
-        *self = Self { rows, ..Self::new(&empty, pace) };
+        *self = Self::with_rows(rows, self.bytes, self.beat, self.burst, pace);
     }
 
     /// Whether transfers take the cycles of the profile.

@@ -3,7 +3,7 @@
 //! Contract: a [`Watch`] is the observer of the step; [`Shadow::compare`] is given the core's record and the state that the
 //! step left, and names the first thing in which they differ. Of a destination in lanes, the lanes are compared, and then
 //! the whole register, which the shadow keeps up from the records alone. Nothing of the core's is taken over into the
-//! simulator.
+//! simulator. Of the simulator's lanes, those are compared that the core has.
 
 use std::fmt;
 
@@ -13,6 +13,7 @@ use fenn_isa::{Class, Inst, Op, Role};
 use fenn_iss::dma::{Direction, Transfer};
 use fenn_iss::{Access, AccessKind, Observer, Retired, State, Trap, Vector};
 
+use crate::narrow;
 use crate::ports::Outputs;
 
 /// What one step of the simulator told.
@@ -87,14 +88,10 @@ impl fmt::Display for Difference {
 /// Registers, as the core's records say they are.
 #[derive(Debug, Clone)]
 pub struct Shadow {
+    /// How many lanes the core has.
+    lanes: usize,
     x: [u32; 32],
     v: [Vector; 32],
-}
-
-impl Default for Shadow {
-    fn default() -> Self {
-        Self { x: [0; 32], v: [Vector::ZERO; 32] }
-    }
 }
 
 fn same<T: PartialEq + fmt::LowerHex>(what: &str, core: T, simulator: T) -> Result<(), Difference> {
@@ -118,6 +115,16 @@ fn same_lanes(what: impl Fn() -> String, core: &Vector, simulator: &Vector) -> R
 }
 
 impl Shadow {
+    /// Registers of zeros, of a core with so many lanes.
+    pub fn new(lanes: usize) -> Self {
+        Self { lanes, x: [0; 32], v: [Vector::ZERO; 32] }
+    }
+
+    /// The lanes that the core has, and zeros.
+    fn cut(&self, vector: &Vector) -> Vector {
+        Vector(std::array::from_fn(|lane| if lane < self.lanes { vector.0[lane] } else { 0 }))
+    }
+
     /// Compares the record with the step; `word` is what the simulator's instruction memory has at the step's address.
     ///
     /// # Errors
@@ -148,8 +155,8 @@ impl Shadow {
         same("an exception", u8::from(record.ret_trap), 0)?;
         self.scalar_result(record, retired.inst, state)?;
         self.vector_result(record, retired.inst, watch, state)?;
-        stored(record, retired.inst, watch, state)?;
-        let generators = |half: &[u16; LANES]| Vector(half.map(|word| word as i16));
+        self.stored(record, retired.inst, watch, state)?;
+        let generators = |half: &[u16; LANES]| self.cut(&Vector(half.map(|word| word as i16)));
         same_lanes(|| "s0 of the generators".into(), &lanes(&record.ret_rng_s0), &generators(&state.generators.s0))?;
         same_lanes(|| "s1 of the generators".into(), &lanes(&record.ret_rng_s1), &generators(&state.generators.s1))?;
         same_number("the cycle", record.ret_cycle, retired.cycle)
@@ -177,6 +184,7 @@ impl Shadow {
             Inst::VLoadL { .. } => lanes_of(&watch.accesses),
             _ => u32::MAX,
         };
+        let written = written & narrow::mask(self.lanes);
         let core = if record.ret_v_we { record.ret_v_lanes } else { 0 };
         same(&format!("lanes of v{vd} that are written"), core, written)?;
         if written != 0 {
@@ -187,7 +195,56 @@ impl Shadow {
         for lane in (0..LANES).filter(|lane| written >> lane & 1 == 1) {
             register.0[lane] = value.0[lane];
         }
-        same_lanes(|| format!("v{vd}"), register, &state.v[usize::from(vd)])
+        let (core, simulator) = (*register, self.cut(&state.v[usize::from(vd)]));
+        same_lanes(|| format!("v{vd}"), &core, &simulator)
+    }
+
+    /// Compares what the instruction wrote to a memory.
+    fn stored(&self, record: &Outputs, inst: Inst, watch: &Watch, state: &State) -> Result<(), Difference> {
+        let stores = || watch.accesses.iter().filter(|access| access.kind == AccessKind::Store);
+        let space = match inst.op().spec().class {
+            Class::Store => Space::Scalar,
+            Class::VectorStore => Space::Vector,
+            Class::LaneStore => Space::LaneLocal,
+            _ => return same("a write to a memory", u8::from(record.ret_m_we), 0),
+        };
+        same("a write to a memory", u8::from(record.ret_m_we), 1)?;
+        same("the memory written", record.ret_m_space, space as u8)?;
+        let data = lanes(&record.ret_m_data);
+        match inst {
+            Inst::Sb { rs2, .. } | Inst::Sh { rs2, .. } | Inst::Sw { rs2, .. } => {
+                let Some(access) = stores().next() else { return same("a store", 1, 0) };
+                same("the address written", record.ret_m_addr, access.address)?;
+                same("the bytes written", u32::from(record.ret_m_bytes), access.bytes)?;
+                let mask = u32::MAX >> (32 - 8 * access.bytes);
+                same("the data written", record.ret_m_data[0] & mask, state.x(rs2) & mask)
+            }
+            Inst::VStore { vs2, .. } => {
+                let Some(access) = stores().next() else { return same("a store", 1, 0) };
+                same("the address written", record.ret_m_addr, access.address)?;
+                same_lanes(|| "the data written".into(), &data, &self.cut(state.v(vs2)))
+            }
+            Inst::VStoreL { vs2, .. } => {
+                same(
+                    "lanes that are written",
+                    record.ret_m_lanes,
+                    lanes_of(&watch.accesses) & narrow::mask(self.lanes),
+                )?;
+                let rows = lanes(&record.ret_m_rows);
+                let values = state.v(vs2);
+                for access in stores() {
+                    let lane = usize::from(access.lane.unwrap_or(0));
+                    if lane >= self.lanes {
+                        continue;
+                    }
+                    let row = rows.0[lane] as u16;
+                    same(&format!("the address in lane {lane}"), row & !1, access.address as u16 & !1)?;
+                    same(&format!("the data in lane {lane}"), data.0[lane], values.0[lane])?;
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -206,47 +263,6 @@ pub fn destination(inst: Inst, kind: OperandKind) -> Option<u8> {
 
 fn lanes_of(accesses: &[Access]) -> u32 {
     accesses.iter().filter_map(|access| access.lane).fold(0, |mask, lane| mask | 1 << lane)
-}
-
-/// Compares what the instruction wrote to a memory.
-fn stored(record: &Outputs, inst: Inst, watch: &Watch, state: &State) -> Result<(), Difference> {
-    let stores = || watch.accesses.iter().filter(|access| access.kind == AccessKind::Store);
-    let space = match inst.op().spec().class {
-        Class::Store => Space::Scalar,
-        Class::VectorStore => Space::Vector,
-        Class::LaneStore => Space::LaneLocal,
-        _ => return same("a write to a memory", u8::from(record.ret_m_we), 0),
-    };
-    same("a write to a memory", u8::from(record.ret_m_we), 1)?;
-    same("the memory written", record.ret_m_space, space as u8)?;
-    let data = lanes(&record.ret_m_data);
-    match inst {
-        Inst::Sb { rs2, .. } | Inst::Sh { rs2, .. } | Inst::Sw { rs2, .. } => {
-            let Some(access) = stores().next() else { return same("a store", 1, 0) };
-            same("the address written", record.ret_m_addr, access.address)?;
-            same("the bytes written", u32::from(record.ret_m_bytes), access.bytes)?;
-            let mask = u32::MAX >> (32 - 8 * access.bytes);
-            same("the data written", record.ret_m_data[0] & mask, state.x(rs2) & mask)
-        }
-        Inst::VStore { vs2, .. } => {
-            let Some(access) = stores().next() else { return same("a store", 1, 0) };
-            same("the address written", record.ret_m_addr, access.address)?;
-            same_lanes(|| "the data written".into(), &data, state.v(vs2))
-        }
-        Inst::VStoreL { vs2, .. } => {
-            same("lanes that are written", record.ret_m_lanes, lanes_of(&watch.accesses))?;
-            let rows = lanes(&record.ret_m_rows);
-            let values = state.v(vs2);
-            for access in stores() {
-                let lane = usize::from(access.lane.unwrap_or(0));
-                let row = rows.0[lane] as u16;
-                same(&format!("the address in lane {lane}"), row & !1, access.address as u16 & !1)?;
-                same(&format!("the data in lane {lane}"), data.0[lane], values.0[lane])?;
-            }
-            Ok(())
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Whether the row stores to a memory.

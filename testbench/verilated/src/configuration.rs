@@ -1,9 +1,9 @@
 //! The configurations of the core that have models.
 //!
 //! Contract: [`CONFIGURATIONS`] has the parameters that `build.rs` gives to Verilator, as the simulator and the testbench
-//! see them. All have 32 lanes, as the simulator has; other numbers of lanes are linted only.
+//! see them. What has fewer lanes than the simulator is compared with its first ones ([`crate::narrow`]).
 
-use fenn_isa::memory::MachineConfig;
+use fenn_isa::memory::{LANES, MachineConfig};
 use fenn_isa::timing::{DramTiming, FENN, Profile};
 
 /// A configuration of the core.
@@ -13,7 +13,9 @@ pub struct Configuration {
     pub name: &'static str,
     /// What it is.
     pub doc: &'static str,
-    /// Its memories.
+    /// How many lanes it has.
+    pub lanes: usize,
+    /// Its memories, with lane-local memory of 32 lanes, as the simulator has it.
     pub memory: MachineConfig,
     /// Bytes of the DMA engine's port.
     pub port_bytes: u32,
@@ -37,18 +39,30 @@ const COMPACT: MachineConfig = MachineConfig {
     dram_bytes: 1 << 20,
 };
 
+const fn whole(
+    name: &'static str,
+    doc: &'static str,
+    memory: MachineConfig,
+    port_bytes: u32,
+    burst: u32,
+) -> Configuration {
+    Configuration { name, doc, lanes: LANES, memory, port_bytes, burst }
+}
+
+const fn narrow(name: &'static str, doc: &'static str, lanes: usize, port_bytes: u32) -> Configuration {
+    Configuration { name, doc, lanes, memory: COMPACT, port_bytes, burst: 16 }
+}
+
 /// All of them, the default first.
-pub static CONFIGURATIONS: [Configuration; 4] = [
-    Configuration { name: "board", doc: "the published board", memory: BOARD, port_bytes: 16, burst: 256 },
-    Configuration { name: "wide", doc: "a 512-bit port", memory: BOARD, port_bytes: 64, burst: 16 },
-    Configuration { name: "compact", doc: "small memories, a 32-bit port", memory: COMPACT, port_bytes: 4, burst: 16 },
-    Configuration {
-        name: "mutants",
-        doc: "small memories, and every mutant in it",
-        memory: COMPACT,
-        port_bytes: 16,
-        burst: 256,
-    },
+pub static CONFIGURATIONS: [Configuration; 7] = [
+    whole("board", "the published board", BOARD, 16, 256),
+    whole("wide", "a 512-bit port", BOARD, 64, 16),
+    whole("compact", "small memories, a 32-bit port", COMPACT, 4, 16),
+    whole("mutants", "small memories, and every mutant in it", COMPACT, 16, 256),
+    // A row has two beats or more on either side: with one, the core's channels alone would wait for each other.
+    narrow("four", "4 lanes, a 32-bit port", 4, 4),
+    narrow("eight", "8 lanes, a 64-bit port", 8, 8),
+    narrow("sixteen", "16 lanes, a 128-bit port", 16, 16),
 ];
 
 impl Configuration {
@@ -57,13 +71,18 @@ impl Configuration {
         CONFIGURATIONS.iter().find(|configuration| configuration.name == name)
     }
 
+    /// Whether it has fewer lanes than the simulator.
+    pub fn is_narrow(&self) -> bool {
+        self.lanes < LANES
+    }
+
+    /// Bytes of one of its rows of vector memory.
+    pub fn row_bytes(&self) -> u32 {
+        2 * self.lanes as u32
+    }
+
     /// The timing of the core, with a DRAM that gives the port a beat every cycle.
     pub fn profile(&self) -> Profile {
         Profile { dram: DramTiming { latency: FENN.dram.latency, bytes_per_cycle: self.port_bytes }, ..FENN }
-    }
-
-    /// Whether rows of both channels can come so fast that they have to wait for each other, which nobody sees outside.
-    pub fn channels_collide(&self) -> bool {
-        self.port_bytes >= 64
     }
 }

@@ -5,7 +5,7 @@
 //! [`mutation`] is the proof that the comparison sees what it should: every mutant of the core is caught.
 //!
 //! ```text
-//! configuration ─┬─> core (ffi, shim/, ports) ─┬─> lockstep <── check, coverage
+//! configuration ─┬─> core (ffi, shim/, ports) ─┬─> lockstep <── check, narrow, coverage
 //!                └─> axi ──────────────────────┘        ^
 //!                              generate, campaign, shrink ┘
 //! ```
@@ -31,5 +31,6 @@ pub mod kernels;
 pub mod lockstep;
 pub mod mutants;
 pub mod mutation;
+pub mod narrow;
 pub mod ports;
 pub mod shrink;

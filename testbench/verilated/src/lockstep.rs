@@ -25,6 +25,7 @@ use crate::check::{Difference, Shadow, Watch};
 use crate::configuration::Configuration;
 use crate::core::{Core, CoreError};
 use crate::coverage::Coverage;
+use crate::narrow;
 use crate::ports::{Inputs, Outputs};
 
 /// Steps that a failure shows.
@@ -169,7 +170,7 @@ impl Lockstep {
             slave,
             baseline: machine.clone(),
             machine,
-            shadow: Shadow::default(),
+            shadow: Shadow::new(configuration.lanes),
             watch: Watch::default(),
             changed: Changed::default(),
             history: VecDeque::with_capacity(SHOWN),
@@ -233,8 +234,37 @@ impl Lockstep {
         if space == Space::Instruction {
             self.code_words = self.code_words.max(address / 4 + words.len() as u32);
         }
-        self.core.write(space, address, &words)?;
+        self.write_core(space, address, &words)
+    }
+
+    /// Writes words into a memory of the core, where the simulator has them at `address`.
+    fn write_core(&mut self, space: Space, address: u32, words: &[u32]) -> Result<(), Box<Failure>> {
+        let lanes = self.configuration().lanes;
+        if space != Space::LaneLocal || !self.configuration().is_narrow() {
+            return Ok(self.core.write(space, address, words)?);
+        }
+        for (address, word) in (address..).step_by(4).zip(words) {
+            if let Some(address) = narrow::lane_address(address, lanes) {
+                self.core.write(space, address, &[*word])?;
+            }
+        }
         Ok(())
+    }
+
+    /// Reads words of a memory of the core where the simulator has `bytes` at `address`; those of lanes that are not there
+    /// are the simulator's.
+    fn read_core(&mut self, space: Space, address: u32, bytes: &[u8]) -> Result<Vec<u32>, Box<Failure>> {
+        let lanes = self.configuration().lanes;
+        let mut words = words(bytes);
+        if space != Space::LaneLocal || !self.configuration().is_narrow() {
+            return Ok(self.core.read(space, address, words.len() as u32)?);
+        }
+        for (address, word) in (address..).step_by(4).zip(&mut words) {
+            if let Some(address) = narrow::lane_address(address, lanes) {
+                *word = self.core.read(space, address, 1)?[0];
+            }
+        }
+        Ok(words)
     }
 
     /// Reads bytes of a memory of both, which have to be equal; `address` and the length are multiples of 4.
@@ -247,7 +277,7 @@ impl Lockstep {
         if space == Space::Dram {
             self.slave.read(address, &mut core);
         } else {
-            let words = self.core.read(space, address, out.len() as u32 / 4)?;
+            let words = self.read_core(space, address, out)?;
             core = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         }
         for (index, (core, simulator)) in core.chunks(4).zip(out.chunks(4)).enumerate() {
@@ -293,7 +323,7 @@ impl Lockstep {
             if segment.space == Space::Dram {
                 self.slave.write(segment.address, &bytes);
             } else {
-                self.core.write(segment.space, segment.address, &words(&bytes))?;
+                self.write_core(segment.space, segment.address, &words(&bytes))?;
             }
         }
         self.baseline = self.machine.clone();
@@ -345,7 +375,7 @@ impl Lockstep {
         self.machine.reset();
         self.machine.state_mut().pc = entry;
         self.begins = [None; 2];
-        self.shadow = Shadow::default();
+        self.shadow = Shadow::new(self.configuration().lanes);
         self.history.clear();
         self.moved_bytes = [0; 2];
         if let Some(coverage) = &mut self.coverage {
@@ -443,7 +473,8 @@ impl Lockstep {
             coverage.before(self.machine.state());
         }
         self.watch.clear();
-        let result = self.machine.step(&mut self.watch);
+        let lanes = self.configuration().lanes;
+        let result = narrow::step(&mut self.machine, lanes, &mut self.watch);
         let state = self.machine.state();
         let after_trap = 1 + u64::from(self.machine.timing().profile().redirect.trap);
         let trap_cycle = if result.is_ok() { state.cycles.saturating_sub(after_trap) } else { state.cycles };
@@ -492,16 +523,17 @@ impl Lockstep {
     }
 
     fn note_changes(&mut self) {
-        let config = *self.machine.config();
+        let (config, lanes) = (*self.machine.config(), self.configuration().lanes);
         for access in self.watch.accesses.iter().filter(|access| access.kind == AccessKind::Store) {
             match (access.space, access.lane) {
                 (Space::Scalar, _) => {
                     self.changed.scalar.extend([access.address & !3, (access.address + access.bytes - 1) & !3]);
                 }
                 (Space::Vector, _) => {
-                    self.changed.vector.insert(access.address % config.vector_bytes);
+                    let place = access.address % config.vector_bytes;
+                    self.changed.vector.insert(place - place % VECTOR_BYTES);
                 }
-                (_, Some(lane)) => {
+                (_, Some(lane)) if usize::from(lane) < lanes => {
                     let row = (access.address % config.lane_local_bytes) & !1;
                     self.changed.lane.insert(row * (VECTOR_BYTES / 2) + 2 * (u32::from(lane) & !1));
                 }

@@ -1,9 +1,10 @@
 //! The command line.
 
+use std::num::ParseIntError;
 use std::path::PathBuf;
 
 use clap::Parser;
-use fenn_isa::timing::Profile;
+use fenn_isa::timing::{DramTiming, PUBLISHED_DRAM, Profile};
 
 pub(crate) const HELP: &str = "\
 Places are SPACE:ADDRESS. SPACE is instruction, scalar, vector, lane or dram; ADDRESS is a number or a symbol of the \
@@ -123,10 +124,9 @@ pub(crate) struct Arguments {
 }
 
 fn dram_width(text: &str) -> Result<u32, String> {
-    let row = fenn_isa::memory::VECTOR_BYTES;
-    let number =
-        text.parse().ok().filter(|bytes: &u32| *bytes > 0 && (row.is_multiple_of(*bytes) || bytes.is_multiple_of(row)));
-    number.ok_or_else(|| format!("it must be a divisor or a multiple of {row}"))
+    let bytes_per_cycle = text.parse().map_err(|error: ParseIntError| error.to_string())?;
+    DramTiming { bytes_per_cycle, ..PUBLISHED_DRAM }.check().map_err(|error| error.to_string())?;
+    Ok(bytes_per_cycle)
 }
 
 impl Arguments {
