@@ -3,7 +3,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help demo test check gen lint synth synth-figures synth-record bench cosim cosim-long coverage-rtl fuzz-assembler doc \
-    clean setup setup-rtl setup-synth show-keystone show-assembler show-simulator show-rtl
+    clean setup setup-rtl setup-synth show-keystone show-assembler show-compiler show-simulator \
+    show-rtl
 
 CARGO ?= cargo
 OUT   := out
@@ -125,6 +126,10 @@ show-keystone: setup ## the keystone's figures, each against its gate
 show-assembler: setup ## the assembler's figures, each against its gate
 	$(CARGO) build --release --quiet --workspace
 	$(BIN)/fenn-show assembler
+
+show-compiler: setup ## the compiler's figures, each against its gate
+	$(CARGO) build --release --quiet --workspace
+	$(BIN)/fenn-show compiler
 
 show-simulator: setup ## the simulator's figures, each against its gate
 	$(CARGO) build --release --quiet --workspace

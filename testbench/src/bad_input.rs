@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::nir_reference::graph::Kind;
+use crate::nir_reference::{self, Graph, Neurons, Node, Tensor};
 use crate::tools::attempt;
 
 /// A mistake, and what a tool has to say to it.
@@ -84,7 +86,7 @@ pub fn cases(folder: &Path) -> Result<Vec<Case>, Failure> {
     cases.push(run_case("not an ELF file", &folder, "text.elf", b"hello", vec!["text.elf"])?);
 
     let without = folder.join("without-output.nir");
-    std::fs::write(&without, graph_without_output()?)?;
+    std::fs::write(&without, graph_file("Linear", false)?)?;
     let nir_arguments =
         vec![without.to_string_lossy().into_owned(), "--dt".into(), "0.0005".into(), "--steps".into(), "80".into()];
     cases.push(compile_case("NIR without an Output", &folder, nir_arguments, 1, vec!["without-output.nir", "Output"]));
@@ -108,26 +110,143 @@ pub fn cases(folder: &Path) -> Result<Vec<Case>, Failure> {
     Ok(cases)
 }
 
+/// Mistakes in networks, and what the compiler says to each; their files are written to `folder`.
+///
+/// # Errors
+/// A file cannot be written.
+pub fn compiler_cases(folder: &Path) -> Result<Vec<Case>, Failure> {
+    let folder = folder.join("bad-networks");
+    std::fs::create_dir_all(&folder)?;
+    std::fs::write(folder.join("weights.bin"), [1, 0].repeat(12))?;
+    let outside = folder.join("..").join("outside.bin");
+    std::fs::write(&outside, [1, 0].repeat(12))?;
+    let mut cases = Vec::new();
+
+    let good = small_graph(&[]);
+    let mut graph_case = |name: &'static str, graph: &Graph, options: &[&str], words| -> Result<(), Failure> {
+        let path = folder.join(format!("{}.nir", name.replace(' ', "-")));
+        nir_reference::write(graph, &path)?;
+        let options = options.iter().map(|option| (*option).to_owned());
+        let arguments = [path.to_string_lossy().into_owned()].into_iter().chain(options).collect();
+        cases.push(compile_case(name, &folder, arguments, 1, words));
+        Ok(())
+    };
+    let given = ["--dt", "0.001", "--steps", "20"];
+    let mut cycle = good.clone();
+    cycle.add("more", Node::Linear(Tensor::new(&[2, 2], vec![0.5; 4])), &["weights"]);
+    cycle.add("back", Node::Linear(Tensor::new(&[3, 2], vec![0.5; 6])), &["more"]);
+    cycle.connect("back", "weights");
+    graph_case("cycle without neurons or delay", &cycle, &given, vec!["cycle", "more", "weights"])?;
+    graph_case("time step missing", &good, &["--steps", "20"], vec!["--dt"])?;
+    let nan = small_graph(&[("weights", Node::Linear(Tensor::new(&[2, 3], vec![f64::NAN; 6])))]);
+    graph_case("weights that are no numbers", &nan, &given, vec!["weights", "NaN"])?;
+    let forced = [&given[..], &["--format", "lif.V=s0.15"]].concat();
+    graph_case("threshold beyond the format", &good, &forced, vec!["lif", "s0.15"])?;
+    let sizes = small_graph(&[("weights", Node::Linear(Tensor::new(&[4, 3], vec![0.5; 12])))]);
+    graph_case("sizes that do not fit", &sizes, &given, vec!["weights", "lif", "4", "2"])?;
+    let mut delayed = good.clone();
+    delayed.nodes.insert("weights".to_owned(), Node::Delay(Tensor::new(&[], vec![1e6])));
+    delayed.add("matrix", Node::Linear(Tensor::new(&[2, 3], vec![0.5; 6])), &["weights"]);
+    delayed.edges.retain(|edge| *edge != ("weights".to_owned(), "lif".to_owned()));
+    delayed.connect("matrix", "lif");
+    graph_case("delay beyond any ring", &delayed, &given, vec!["weights", "delay"])?;
+
+    let unsupported = folder.join("unsupported.nir");
+    std::fs::write(&unsupported, graph_file("Transformer", true)?)?;
+    let arguments = |path: &Path| {
+        let given = given.iter().map(|word| (*word).to_owned());
+        [path.to_string_lossy().into_owned()].into_iter().chain(given).collect::<Vec<_>>()
+    };
+    cases.push(compile_case("unsupported node", &folder, arguments(&unsupported), 1, vec!["layer", "Transformer"]));
+    let corrupt = folder.join("corrupt.nir");
+    let whole = std::fs::read(&unsupported)?;
+    std::fs::write(&corrupt, &whole[..whole.len() / 2])?;
+    cases.push(compile_case("corrupt HDF5", &folder, arguments(&corrupt), 1, vec!["corrupt.nir"]));
+
+    let text = |name: &'static str, from: &str, to: &str, options: &[&str], code, words| -> Result<Case, Failure> {
+        assert!(NETWORK.contains(from), "{name} breaks something");
+        let file = write(&folder, &format!("{}.toml", name.replace(' ', "-")), &NETWORK.replace(from, to))?;
+        let options = options.iter().map(|option| (*option).to_owned());
+        Ok(compile_case(name, &folder, [file].into_iter().chain(options).collect(), code, words))
+    };
+    cases.push(text(
+        "path outside the description's folder",
+        "weights.bin",
+        "../outside.bin",
+        &[],
+        1,
+        vec!["outside.bin", "--allow-outside"],
+    )?);
+    cases.push(text("number beyond its format", "value = 0.9", "value = 1.5", &[], 1, vec!["1.5", "s0"])?);
+    let exceeds = |name, from, to, options: &[&str], words| text(name, from, to, options, 3, words);
+    cases.push(exceeds(
+        "more code than fits",
+        "steps = 10",
+        "steps = 11",
+        &["--instructions", "8"],
+        vec!["instruction"],
+    )?);
+    cases.push(exceeds(
+        "more spikes than fit",
+        "steps = 10",
+        "steps = 1000000",
+        &[],
+        vec!["scalar memory", "in spikes"],
+    )?);
+    let large = "size = 4\nencoding = { kind = \"spikes\" }";
+    let weights = "weights = { file = \"weights.bin\", dtype = \"int16\", columns = 3 }";
+    let many = NETWORK.replace(large, "size = 400000").replace(weights, "weights = 0.5");
+    let file = write(&folder, "many.toml", &many)?;
+    let case = |name, options: &[&str], words| {
+        let options = options.iter().map(|option| (*option).to_owned());
+        compile_case(name, &folder, [file.clone()].into_iter().chain(options).collect(), 3, words)
+    };
+    cases.push(case("more weights than vector memory", &["--weights", "vector"], vec!["vector memory", "in_out"]));
+    cases.push(case("more weights than DRAM", &["--weights", "dram", "--dram-mib", "1"], vec!["DRAM", "in_out"]));
+    Ok(cases)
+}
+
+/// A graph that is right: an Input of three, a matrix, two LIF neurons, an Output; with other nodes in place of those of their
+/// names.
+fn small_graph(instead: &[(&str, Node)]) -> Graph {
+    let parameters = [("tau", 0.01), ("r", 1.0), ("v_leak", 0.0), ("v_threshold", 1.0), ("v_reset", 0.0)];
+    let parameters = parameters.map(|(name, value)| (name, Tensor::new(&[2], vec![value; 2])));
+    let mut graph = Graph::default();
+    graph.add("input", Node::Input(vec![3]), &[]);
+    graph.add("weights", Node::Linear(Tensor::new(&[2, 3], vec![0.5; 6])), &["input"]);
+    graph.add("lif", Node::Neurons(Neurons { kind: Kind::Lif, parameters: parameters.into() }), &["weights"]);
+    graph.add("output", Node::Output(vec![2]), &["lif"]);
+    for (name, node) in instead {
+        graph.nodes.insert((*name).to_owned(), node.clone());
+    }
+    graph
+}
+
 fn write(folder: &Path, name: &str, text: &str) -> Result<String, Failure> {
     let path = folder.join(name);
     std::fs::write(&path, text)?;
     Ok(path.to_string_lossy().into_owned())
 }
 
-/// A NIR file with an input and a layer, and nothing behind them. The compiler's own writer refuses to write it.
-fn graph_without_output() -> Result<Vec<u8>, Failure> {
+/// A NIR file with an input and a layer of some type, with an Output behind them or nothing. The compiler's own writer refuses
+/// to write such files.
+fn graph_file(kind: &str, output: bool) -> Result<Vec<u8>, Failure> {
     let mut file = hdf5_pure::FileBuilder::new();
     file.create_dataset("version").with_vlen_strings(&["1.0"]).with_shape(&[]);
     let mut root = file.create_group("node");
     root.create_dataset("type").with_vlen_strings(&["NIRGraph"]).with_shape(&[]);
-    root.create_dataset("edges").with_vlen_strings(&["input", "layer"]).with_shape(&[1, 2]);
+    let edges = ["input", "layer", "layer", "output"];
+    let edges = if output { &edges[..] } else { &edges[..2] };
+    root.create_dataset("edges").with_vlen_strings(edges).with_shape(&[edges.len() as u64 / 2, 2]);
     let mut nodes = root.create_group("nodes");
-    let mut input = nodes.create_group("input");
-    input.create_dataset("type").with_vlen_strings(&["Input"]).with_shape(&[]);
-    input.create_dataset("shape").with_i64_data(&[2]);
-    nodes.add_group(input.finish());
+    for (name, size) in [("input", 2), ("output", 1)].into_iter().take(if output { 2 } else { 1 }) {
+        let mut end = nodes.create_group(name);
+        end.create_dataset("type").with_vlen_strings(&[if size == 2 { "Input" } else { "Output" }]).with_shape(&[]);
+        end.create_dataset("shape").with_i64_data(&[size]);
+        nodes.add_group(end.finish());
+    }
     let mut layer = nodes.create_group("layer");
-    layer.create_dataset("type").with_vlen_strings(&["Linear"]).with_shape(&[]);
+    layer.create_dataset("type").with_vlen_strings(&[kind]).with_shape(&[]);
     layer.create_dataset("weight").with_f64_data(&[1.0, 2.0]).with_shape(&[1, 2]);
     nodes.add_group(layer.finish());
     root.add_group(nodes.finish());

@@ -1,7 +1,8 @@
 //! The project's own tools, run as their users run them.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::shared::root;
 
@@ -52,6 +53,36 @@ pub fn run(tool: &str, arguments: &[&str]) -> Result<String, ToolError> {
         return Err(ToolError(format!("{tool} {} failed: {said}", arguments.join(" "))));
     }
     String::from_utf8(output.stdout).map_err(|_| ToolError(format!("{tool} printed something that is not text")))
+}
+
+/// Runs `tool`, and gives the time it took and the most memory it had at once, in bytes, looking at it a thousand times a second.
+///
+/// # Errors
+/// As [`run`], and where the system does not tell how much memory a process has.
+pub fn measured(tool: &str, arguments: &[&str]) -> Result<(Duration, u64), ToolError> {
+    let fails = |error: std::io::Error| ToolError(format!("cannot run {tool}: {error}; build the workspace"));
+    let start = Instant::now();
+    let mut child =
+        self::tool(tool)?.args(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().map_err(fails)?;
+    let file = format!("/proc/{}/status", child.id());
+    let mut most = 0;
+    while child.try_wait().map_err(fails)?.is_none() {
+        let status = std::fs::read_to_string(&file).unwrap_or_default();
+        // Its own high-water mark, so that nothing is missed but what came after the last look.
+        let mark = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix("kB"));
+        most = mark.and_then(|kib| kib.trim().parse::<u64>().ok()).map_or(most, |kib| most.max(kib << 10));
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let elapsed = start.elapsed();
+    let output = child.wait_with_output().map_err(fails)?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(ToolError(format!("{tool} {} failed: {said}", arguments.join(" "))));
+    }
+    if most == 0 {
+        return Err(ToolError("the system does not tell how much memory a process has".to_owned()));
+    }
+    Ok((elapsed, most))
 }
 
 /// Runs `tool` with `--json` and reads what it prints.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use fenn_testbench::part::Part;
-use fenn_testbench::{assembler_figures, keystone, rtl_figures, simulator_figures};
+use fenn_testbench::{assembler_figures, compiler_figures, keystone, rtl_figures, simulator_figures};
 
 /// Measures the figures the project promises, then and there, and prints each beside its gate.
 ///
@@ -14,11 +14,14 @@ use fenn_testbench::{assembler_figures, keystone, rtl_figures, simulator_figures
 #[derive(Parser)]
 #[command(
     version,
-    after_help = "Example:\n  fenn-show keystone\n\nExit codes: 0 all gates are met, 1 one is missed, 2 wrong usage."
+    after_help = "Example:\n  fenn-show keystone\n  fenn-show compiler --only Abbott\n\nExit codes: 0 all gates are met, 1 one is missed, 2 wrong usage."
 )]
 struct Arguments {
     /// Which figures.
     topic: Topic,
+    /// Of those, only parts with this in their names.
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -27,6 +30,8 @@ enum Topic {
     Keystone,
     /// The assembler, and what its kernels compute.
     Assembler,
+    /// What compiled networks cost and compute.
+    Compiler,
     /// The simulator beside its witnesses.
     Simulator,
     /// The SystemVerilog core, beside the simulator.
@@ -34,14 +39,17 @@ enum Topic {
 }
 
 fn main() -> ExitCode {
-    let parts: &[Part] = match Arguments::parse().topic {
+    let arguments = Arguments::parse();
+    let parts: &[Part] = match arguments.topic {
         Topic::Keystone => &keystone::PARTS,
         Topic::Assembler => &assembler_figures::PARTS,
+        Topic::Compiler => &compiler_figures::PARTS,
         Topic::Simulator => &simulator_figures::PARTS,
         Topic::Rtl => &rtl_figures::PARTS,
     };
     let mut missed = 0;
-    for figure in parts.iter().flat_map(|part| part.figures()) {
+    let parts = parts.iter().filter(|part| arguments.only.as_deref().is_none_or(|only| part.name.contains(only)));
+    for figure in parts.flat_map(Part::figures) {
         println!("{figure}");
         missed += usize::from(!figure.ok());
     }
