@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use fenn_compiler::nir::{CubaLi, CubaLif, Edge, Graph, Li, Lif, Matrix, NirError, Node, Problem, read, write};
+use fenn_compiler::nir::{
+    Conv, CubaLi, CubaLif, Edge, Graph, I, If, Li, Lif, Matrix, NirError, Node, Padding, Pool, Problem, Tensor, read,
+    write,
+};
 use hdf5_pure::FileBuilder;
 use proptest::prelude::*;
 
@@ -137,7 +140,12 @@ fn lif_and_cnn_graphs_read_and_unknown_nodes_keep_their_type() {
     }
     let cnn = read(folder.join("cnn/cnn_sinabs.nir")).unwrap();
     assert_eq!(cnn.nodes["4"].kind(), "SumPool2d");
-    assert_eq!(cnn.nodes["0"], Node::Other { kind: "Conv2d".into() });
+    let Node::Conv2d(first) = &cnn.nodes["0"] else { panic!("a Conv2d") };
+    assert_eq!((first.out_channels, first.group_channels, first.kernel, first.stride), (16, 2, [5, 5], [2, 2]));
+    assert_eq!((first.padding, first.groups, first.input_shape), (Padding::Zeros([1, 1]), 1, Some([34, 34])));
+    assert!((first.weight[2] - -0.326_558_14).abs() < 1e-7);
+    let flatten = Node::Flatten { input_shape: Some(vec![8, 4, 4]), start_dim: 0, end_dim: -1 };
+    assert_eq!(cnn.nodes["8"], flatten);
 }
 
 #[test]
@@ -298,10 +306,10 @@ fn all_problems_of_a_file_come_at_once_each_with_the_file() {
 #[test]
 fn unwritable_graphs_are_refused() {
     let mut graph = every_node();
-    graph.nodes.insert("a/b".into(), Node::Other { kind: "Conv2d".into() });
+    graph.nodes.insert("a/b".into(), Node::Other { kind: "Conv3d".into() });
     let error = write(&graph, "never-written.nir").unwrap_err();
     assert!(matches!(&error.problems[0], Problem::BadName { node } if node == "a/b"));
-    assert!(matches!(&error.problems[1], Problem::NotWritable { kind, .. } if kind == "Conv2d"));
+    assert!(matches!(&error.problems[1], Problem::NotWritable { kind, .. } if kind == "Conv3d"));
 }
 
 proptest! {
