@@ -26,8 +26,8 @@ mod wiring;
 
 pub use error::ImportError;
 pub use options::{
-    Calibration, Comparison, ForcedFormat, ForcedFormatError, ForcedRounding, ForcedRoundingError, Method, Options, Part,
-    Record, Reset, RoundingName, SpikeFrom,
+    Calibration, Comparison, ForcedFormat, ForcedFormatError, ForcedRounding, ForcedRoundingError, Method, Options,
+    Part, Record, Reset, RoundingName, SpikeFrom,
 };
 pub use report::{Agreement, Candidate, ImportReport, PopulationReport, RoundingReport, Validation};
 
@@ -72,8 +72,7 @@ pub fn import(graph: &Graph, options: &Options) -> Result<Imported, Vec<ImportEr
         let populations = if roundings.iter().all(|roundings| *roundings == both) {
             validation.populations.clone()
         } else {
-            let choices: Vec<Choice> =
-                choices.iter().map(|choice| Choice { roundings: both, ..*choice }).collect();
+            let choices: Vec<Choice> = choices.iter().map(|choice| Choice { roundings: both, ..*choice }).collect();
             validate(&model, &self::network(&model, &choices, options)?.0, &cases)?.populations
         };
         let in_gate = populations.iter().all(Agreement::in_gate);
@@ -155,8 +154,13 @@ fn why(neurons: &Neurons, candidates: &[Candidate]) -> String {
     match worst {
         Some(worst) if candidates.len() > 1 => {
             let equal = candidates.iter().filter(|candidate| candidate.cost == best.cost).count();
-            let least = if equal > 1 { format!(", of {equal} equals the one that saturates least") } else { String::new() };
-            let some = if best.neurons < neurons.size { format!(" on {} of its neurons", best.neurons) } else { String::new() };
+            let least =
+                if equal > 1 { format!(", of {equal} equals the one that saturates least") } else { String::new() };
+            let some = if best.neurons < neurons.size {
+                format!(" on {} of its neurons", best.neurons)
+            } else {
+                String::new()
+            };
             let (count, best, worst) = (candidates.len(), of(best), of(worst));
             format!("best of {count} pairs tried{some}: {best}{least}; the worst has {worst}")
         }
@@ -303,9 +307,9 @@ fn out_of_gate(
             format!("{:+.2} % spikes against floating point, counts correlated by {r}", agreement.spikes_percent())
         }
     };
-    let other = roundings.iter().find(|report| {
-        Roundings::both(report.rounding.into()) != own && report.populations[index].in_gate()
-    });
+    let other = roundings
+        .iter()
+        .find(|report| Roundings::both(report.rounding.into()) != own && report.populations[index].in_gate());
     let rounding = RoundingName::from(own.potential);
     let advice = match other {
         Some(report) => format!("rounding {} is within it: give --rounding {}", report.rounding, report.rounding),

@@ -236,8 +236,9 @@ struct Magnitudes {
 impl Magnitudes {
     fn of(neurons: &Neurons, onto: &[&Connection]) -> Self {
         let gains: Vec<f64> = neurons.folded_factors().iter().map(|factor| factor.nearest).collect();
-        let limits: Vec<(f64, f64)> =
-            Format::all().map(|format| (format.to_f64(i16::MIN), format.to_f64(i16::MAX) + format.resolution() / 2.0)).collect();
+        let limits: Vec<(f64, f64)> = Format::all()
+            .map(|format| (format.to_f64(i16::MIN), format.to_f64(i16::MAX) + format.resolution() / 2.0))
+            .collect();
         let mut all = Self { largest: 0.0, count: 0, above: [0; 16] };
         for connection in onto {
             let mut one = |gain: f64, weight: f64| {
@@ -341,7 +342,9 @@ fn descended(trial: &Trial<'_>, cases: &[usize], pairs: &[Formats]) -> Vec<Candi
     let mut best = pairs[pairs.len() / 2];
     loop {
         let before = best;
-        for same in [|a: Formats, b: Formats| a.current == b.current, |a: Formats, b: Formats| a.potential == b.potential] {
+        for same in
+            [|a: Formats, b: Formats| a.current == b.current, |a: Formats, b: Formats| a.potential == b.potential]
+        {
             let key = |formats: &Formats| (formats.current, formats.potential);
             let line: Vec<Formats> = pairs.iter().copied().filter(|pair| same(*pair, best)).collect();
             let new: Vec<Formats> = line.iter().copied().filter(|pair| !tried.contains_key(&key(pair))).collect();

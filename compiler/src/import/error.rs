@@ -140,7 +140,9 @@ pub enum ImportError {
         limit: usize,
     },
     /// Delays in a row that are too long together.
-    #[error("on the way to `{node}` there are delays of {steps} steps in all, and at most {limit} are possible; shorten them")]
+    #[error(
+        "on the way to `{node}` there are delays of {steps} steps in all, and at most {limit} are possible; shorten them"
+    )]
     DelaysTooLong {
         /// The unit behind them.
         node: String,

@@ -137,7 +137,8 @@ fn update(neurons: &Neurons, state: &mut State, sums: &mut [f64], run: &mut Floa
         let old = state.potential[n];
         let updated = neurons.rest[n] + neurons.potential.decay(n) * (old - neurons.rest[n]) + input;
         // Where gains are not folded, neither is that of the current.
-        let variable = if neurons.folded { input } else { current / neurons.current.as_ref().map_or(1.0, |l| l.gain(n)) };
+        let variable =
+            if neurons.folded { input } else { current / neurons.current.as_ref().map_or(1.0, |l| l.gain(n)) };
         run.currents[index].include(variable);
         run.reached[index].include(updated);
         state.potential[n] = updated;

@@ -66,7 +66,8 @@ pub struct TooLarge(pub u128);
 impl Kernel {
     /// A kernel in a shape; `None` where a number in it is beyond 32 bits.
     fn new(shape: Shape, weights: Vec<f64>) -> Option<Self> {
-        let numbers = |list: &[usize]| list.iter().map(|&number| u32::try_from(number).ok()).collect::<Option<Vec<u32>>>();
+        let numbers =
+            |list: &[usize]| list.iter().map(|&number| u32::try_from(number).ok()).collect::<Option<Vec<u32>>>();
         let two = |list: [usize; 2]| <[u32; 2]>::try_from(numbers(&list)?).ok();
         let three = |list: [usize; 3]| <[u32; 3]>::try_from(numbers(&list)?).ok();
         for shape in [shape.source, shape.target] {
@@ -462,7 +463,8 @@ impl Map {
                 a.weights.iter_mut().zip(b.weights).for_each(|(a, b)| *a += b);
                 Ok(Self::Convolution(a))
             }
-            (Self::Dense { sources, targets, mut weights }, other) | (other, Self::Dense { sources, targets, mut weights }) => {
+            (Self::Dense { sources, targets, mut weights }, other)
+            | (other, Self::Dense { sources, targets, mut weights }) => {
                 for (source, row) in weights.chunks_exact_mut(targets.max(1)).enumerate() {
                     other.row(source, |target, weight| row[target as usize] += weight);
                 }
@@ -522,7 +524,11 @@ impl Map {
         if diagonal && filled == sources {
             let mut factors = vec![0.0; sources];
             for (source, factor) in factors.iter_mut().enumerate() {
-                self.row(source, |target, weight| if target as usize == source { *factor = weight });
+                self.row(source, |target, weight| {
+                    if target as usize == source {
+                        *factor = weight
+                    }
+                });
             }
             return Ok(Self::Diagonal(factors));
         }
@@ -613,7 +619,10 @@ fn merged(first: &Kernel, second: &Kernel) -> Option<Kernel> {
     let axis = |axis: usize| {
         let last = b.pool[axis].checked_mul(b.dilation[axis])?.checked_mul(b.extent[axis] - 1)?;
         let inner = last.checked_add(b.pool[axis] - 1)?;
-        a.stride[axis].checked_mul(inner)?.checked_add(a.dilation[axis].checked_mul(a.extent[axis] - 1)?)?.checked_add(1)
+        a.stride[axis]
+            .checked_mul(inner)?
+            .checked_add(a.dilation[axis].checked_mul(a.extent[axis] - 1)?)?
+            .checked_add(1)
     };
     let extent = [axis(0)?, axis(1)?];
     let groups = gcd(a.groups, b.groups);
@@ -689,7 +698,14 @@ mod tests {
         (0..count).map(|n| ((n * 7 + salt * 13 + n * n) % 11) as f64 - 5.0).collect()
     }
 
-    fn conv(source: [usize; 3], out: usize, groups: usize, kernel: [usize; 2], stride: [usize; 2], pad: [usize; 2]) -> Conv<2> {
+    fn conv(
+        source: [usize; 3],
+        out: usize,
+        groups: usize,
+        kernel: [usize; 2],
+        stride: [usize; 2],
+        pad: [usize; 2],
+    ) -> Conv<2> {
         let group_channels = source[0] / groups;
         Conv {
             out_channels: out,
@@ -777,10 +793,14 @@ mod tests {
             Map::convolution(&conv(shape, 4, 1, [3, 3], [1, 1], [padding; 2]), [shape[1], shape[2]]).unwrap()
         };
         // Padding is no obstacle behind sums.
-        let Map::Convolution(kernel) = pool(source, 2).then(convolution([2, 4, 4], 1)).unwrap() else { panic!("unrolled") };
+        let Map::Convolution(kernel) = pool(source, 2).then(convolution([2, 4, 4], 1)).unwrap() else {
+            panic!("unrolled")
+        };
         assert_eq!((kernel.weights.len(), kernel.geometry().pool), (4 * 2 * 9, [2, 2]));
         // Sums behind a convolution, and two convolutions, are one with a larger kernel.
-        let Map::Convolution(kernel) = convolution(source, 1).then(pool([4, 8, 8], 2)).unwrap() else { panic!("unrolled") };
+        let Map::Convolution(kernel) = convolution(source, 1).then(pool([4, 8, 8], 2)).unwrap() else {
+            panic!("unrolled")
+        };
         assert_eq!((kernel.geometry().extent, kernel.geometry().stride), ([4, 4], [2, 2]));
         let Map::Convolution(kernel) = convolution(source, 1).then(convolution([4, 8, 8], 0)).unwrap() else {
             panic!("unrolled")

@@ -262,10 +262,8 @@ fn order<'g>(graph: &'g Graph, drives: &BTreeMap<&'g str, Drive<'g>>) -> Vec<&'g
         drives[**unit].parts.keys().any(|(origin, _)| input(origin))
     };
     let from_inputs = distances(units.iter().filter(from_input).copied().collect(), &ever);
-    let reached: BTreeMap<&str, BTreeMap<&str, usize>> = units
-        .iter()
-        .map(|unit| (*unit, distances(now.get(unit).cloned().unwrap_or_default(), &now)))
-        .collect();
+    let reached: BTreeMap<&str, BTreeMap<&str, usize>> =
+        units.iter().map(|unit| (*unit, distances(now.get(unit).cloned().unwrap_or_default(), &now))).collect();
     let before = |a: &str, b: &str| reached[a].contains_key(b) && !reached[b].contains_key(a);
 
     let mut left: Vec<&str> = units.clone();
@@ -392,7 +390,17 @@ impl<'g> Assembly<'_, 'g> {
                     let bias = std::mem::take(&mut drives.entry(output).or_insert_with(no_drive).bias);
                     let (name, rest) = (output.to_owned(), vec![0.0; size]);
                     let (current, spike, potential) = (None, None, passing(size));
-                    populations.push(Neurons { name, kind: "Output", size, current, potential, rest, spike, bias, folded: true });
+                    populations.push(Neurons {
+                        name,
+                        kind: "Output",
+                        size,
+                        current,
+                        potential,
+                        rest,
+                        spike,
+                        bias,
+                        folded: true,
+                    });
                     driven.push(Some(output));
                     (driven.len() - 1, Readout::Mean)
                 }

@@ -205,7 +205,9 @@ pub struct ForcedRounding {
 
 /// The text is no [`ForcedRounding`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a choice of rounding; write NODE.I=ROUNDING or NODE.V=ROUNDING, ROUNDING being nearest, stochastic or zero")]
+#[error(
+    "`{0}` is not a choice of rounding; write NODE.I=ROUNDING or NODE.V=ROUNDING, ROUNDING being nearest, stochastic or zero"
+)]
 pub struct ForcedRoundingError(pub String);
 
 impl FromStr for ForcedRounding {

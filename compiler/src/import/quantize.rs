@@ -29,8 +29,8 @@ use rayon::prelude::*;
 
 use crate::kernel::{BinaryOp, CompareOp, Cond, Expr, Kernel, Place, Rounding, Slot, Stmt, Type};
 use crate::network::{
-    Delays, Encoding, Input, Network, Output, Phase, Population, Projection, Quantity, Readout, Recording,
-    Sparse, StatePolicy, Values, Variable, Weights,
+    Delays, Encoding, Input, Network, Output, Phase, Population, Projection, Quantity, Readout, Recording, Sparse,
+    StatePolicy, Values, Variable, Weights,
 };
 
 use super::error::ImportError;
@@ -126,9 +126,8 @@ impl Clipped {
 /// The format of the factor that converts `I`, and the shift behind the multiply: where gains are not folded. `None` where no
 /// shift of 0 to 15 bits does it.
 pub(super) fn gain_format(neurons: &Neurons, formats: Formats) -> Option<(Format, u8)> {
-    let fits = |format: &Format| {
-        (0..neurons.size).all(|neuron| !neurons.factor(neuron).quantize(1.0, *format).saturated)
-    };
+    let fits =
+        |format: &Format| (0..neurons.size).all(|neuron| !neurons.factor(neuron).quantize(1.0, *format).saturated);
     let shift = |format: Format| {
         let shift = i16::from(formats.current.fraction_bits()) + i16::from(format.fraction_bits())
             - i16::from(formats.potential.fraction_bits());

@@ -208,7 +208,9 @@ mod tests {
         assert_eq!(agreement.other_class_percent, 50.0);
         // By hand, of (1, 1), (0, 2), (1, 0) and (0, 0), (0, 0), (1, 1): covariance 0 over 6 pairs.
         let r = agreement.correlation.unwrap();
-        assert!((r - (6.0 * 2.0 - 3.0 * 4.0) / ((6.0f64 * 3.0 - 9.0).sqrt() * (6.0f64 * 6.0 - 16.0).sqrt())).abs() < 1e-12);
+        assert!(
+            (r - (6.0 * 2.0 - 3.0 * 4.0) / ((6.0f64 * 3.0 - 9.0).sqrt() * (6.0f64 * 6.0 - 16.0).sqrt())).abs() < 1e-12
+        );
         assert_eq!((agreement.saturations_current, agreement.saturations_potential), (4, 5));
     }
 

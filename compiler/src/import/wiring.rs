@@ -277,11 +277,7 @@ impl<'g> Wiring<'g> {
     }
 
     /// The sum of what comes along the edges into `name`.
-    fn gather(
-        &self,
-        name: &str,
-        given: &mut BTreeMap<&'g str, (Drive<'g>, usize)>,
-    ) -> Result<Drive<'g>, TooLarge> {
+    fn gather(&self, name: &str, given: &mut BTreeMap<&'g str, (Drive<'g>, usize)>) -> Result<Drive<'g>, TooLarge> {
         let takes = self.takes(name);
         let mut sum: Option<Drive<'g>> = None;
         for &source in self.sources(name) {

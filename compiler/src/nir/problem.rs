@@ -134,7 +134,9 @@ pub enum Problem {
         node: String,
     },
     /// A delay is negative.
-    #[error("node `{node}`: dataset `{dataset}` holds {value} at flat index {index}. Nothing can arrive before it is sent")]
+    #[error(
+        "node `{node}`: dataset `{dataset}` holds {value} at flat index {index}. Nothing can arrive before it is sent"
+    )]
     Negative {
         /// Name of the node.
         node: String,

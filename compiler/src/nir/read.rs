@@ -98,7 +98,8 @@ impl Reader {
             Some(_) => {}
         }
         let version = self.string(&self.file.root(), "", "version").map_err(one)?.unwrap_or_default();
-        let edges = self.edges(&root, "/node").map_err(one)?.ok_or_else(|| one(Problem::NotNir { object: "/node/edges" }))?;
+        let edges =
+            self.edges(&root, "/node").map_err(one)?.ok_or_else(|| one(Problem::NotNir { object: "/node/edges" }))?;
         let group = self.group("node/nodes")?;
         let mut left = MAX_NODES;
         let nodes = self.nodes(&group, "/node/nodes", 0, &mut left)?;
@@ -374,9 +375,9 @@ impl Fields<'_> {
         let extents = self.whole(dataset, stored)?;
         match extents[..] {
             [extent] => Ok([extent; D]),
-            _ => extents.try_into().map_err(|_| {
-                wrong_shape(self.name, dataset, &format!("[{D}] (or a scalar)"), &stored.shape)
-            }),
+            _ => extents
+                .try_into()
+                .map_err(|_| wrong_shape(self.name, dataset, &format!("[{D}] (or a scalar)"), &stored.shape)),
         }
     }
 

@@ -46,8 +46,7 @@ impl<const D: usize> Conv<D> {
         let mut output = [0; D];
         for axis in 0..D {
             let around = self.padding.around(axis, self.kernel[axis], self.dilation[axis]);
-            output[axis] =
-                windows(input[axis], self.kernel[axis], self.stride[axis], around, self.dilation[axis])?;
+            output[axis] = windows(input[axis], self.kernel[axis], self.stride[axis], around, self.dilation[axis])?;
         }
         Some(output)
     }
@@ -87,7 +86,8 @@ impl<const D: usize> Conv<D> {
 impl Pool {
     /// Rows and columns of what comes out for those of what comes in.
     pub fn output_extents(&self, input: [usize; 2]) -> Option<[usize; 2]> {
-        let along = |axis: usize| windows(input[axis], self.kernel[axis], self.stride[axis], [self.padding[axis]; 2], 1);
+        let along =
+            |axis: usize| windows(input[axis], self.kernel[axis], self.stride[axis], [self.padding[axis]; 2], 1);
         Some([along(0)?, along(1)?])
     }
 }

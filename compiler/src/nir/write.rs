@@ -138,8 +138,7 @@ fn spatial(group: &mut GroupBuilder, name: &str, numbers: &[usize]) {
 fn convolution<const D: usize>(group: &mut GroupBuilder, conv: &Conv<D>) {
     let Conv { out_channels, group_channels, kernel, weight, bias, stride, padding, dilation, groups, input_shape } =
         conv;
-    let shape: Vec<u64> =
-        [*out_channels, *group_channels].iter().chain(kernel).map(|&extent| extent as u64).collect();
+    let shape: Vec<u64> = [*out_channels, *group_channels].iter().chain(kernel).map(|&extent| extent as u64).collect();
     group.create_dataset("weight").with_f64_data(weight).with_shape(&shape);
     group.create_dataset("bias").with_f64_data(bias);
     spatial(group, "stride", stride);
