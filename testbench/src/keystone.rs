@@ -7,7 +7,6 @@
 use std::path::Path;
 use std::process::Command;
 
-use fenn_compiler::nir;
 use fenn_host::session::Session;
 use fenn_host::session::array::Array;
 use fenn_host::sim::Simulator;
@@ -15,7 +14,7 @@ use fenn_isa::image::Image;
 
 use crate::bad_input;
 use crate::figure::{Figure, Gate};
-use crate::nir_reference::{Method, Reference, Reset, Settings};
+use crate::nir_reference::{self, Graph, Node, Reference, Reset, Settings};
 use crate::part::{Failure, OUT, Part, needed};
 use crate::shared::root;
 use crate::tools::{ToolError, counted_test, json, number, run};
@@ -59,16 +58,15 @@ fn demo() -> Result<Vec<Figure>, Failure> {
 /// Accuracy of the same network and spikes in [`crate::nir_reference`], in percent.
 fn yin_yang_float() -> Result<f64, Failure> {
     const STEPS: usize = 80;
-    let graph = nir::read(root().join("programs/yin-yang/yin-yang.nir"))?;
+    let graph = nir_reference::read(root().join("programs/yin-yang/yin-yang.nir"))?;
     let spikes = fenn_yin_yang_samples(&root().join("out/demo/spikes.npy"), STEPS)?;
     let labels: Vec<i64> = integers(&root().join("out/demo/labels.npy"))?;
-    let settings = Settings { dt: 0.0005, method: Method::ForwardEuler, reset: Reset::Value };
-    let readout = graph.edges.iter().find(|edge| matches!(graph.nodes[&edge.to], nir::Node::Output { .. }));
-    let readout = &readout.ok_or("the graph has no output")?.from;
+    let output = graph.nodes.iter().find(|(_, node)| matches!(node, Node::Output(_)));
+    let output = output.ok_or("the graph has no output")?.0;
     let mut correct = 0;
     for (sample, label) in spikes.iter().zip(&labels) {
-        let trace = Reference::new(&graph, settings).run(sample);
-        let classes = &trace.outputs[readout];
+        let trace = Reference::new(&graph, Settings::new(0.0005))?.run(std::slice::from_ref(sample));
+        let classes = &trace.outputs[output];
         let peak = |class: usize| classes.iter().map(|step| step[class]).fold(f64::NEG_INFINITY, f64::max);
         let peaks: Vec<f64> = (0..classes[0].len()).map(peak).collect();
         let best = (0..peaks.len()).fold(0, |best, class| if peaks[class] > peaks[best] { class } else { best });
@@ -181,12 +179,12 @@ fn braille_case(case: &Braille) -> Result<Vec<Figure>, Failure> {
     let published = npyz::NpyFile::new(std::io::BufReader::new(std::fs::File::open(needed(case.activity)?)?))?;
     let published: Vec<f64> = published.into_vec::<f32>()?.into_iter().map(f64::from).collect();
     let inputs = dense(&std::fs::read_to_string(&sample)?)?;
-    let graph = nir::read(&path)?;
+    let graph = nir_reference::read(&path)?;
 
-    let settings = Settings { dt: 1e-4, method: Method::ForwardEuler, reset: case.reset.1 };
-    let trace = Reference::new(&graph, settings).run(&inputs);
+    let settings = Settings { reset: case.reset.1, ..Settings::new(1e-4) };
+    let trace = Reference::new(&graph, settings)?.run(std::slice::from_ref(&inputs));
     let hidden = hidden_population(&graph).ok_or("no population feeds another")?;
-    let float: Vec<f64> = trace.outputs[hidden].concat();
+    let float: Vec<f64> = trace.units[hidden].concat();
 
     let elf = format!("{OUT}/braille-{}.elf", case.name);
     let (path, sample_path) = (path.to_string_lossy().into_owned(), sample.to_string_lossy().into_owned());
@@ -212,12 +210,15 @@ fn braille_case(case: &Braille) -> Result<Vec<Figure>, Failure> {
 }
 
 /// The spiking population that feeds another: not the output's.
-fn hidden_population(graph: &nir::Graph) -> Option<&str> {
-    let feeds_output = |name: &str| {
-        graph.edges.iter().any(|edge| edge.from == name && matches!(graph.nodes[&edge.to], nir::Node::Output { .. }))
-    };
-    let mut spiking = graph.nodes.iter().filter(|(_, node)| matches!(node, nir::Node::Lif(_) | nir::Node::CubaLif(_)));
+fn hidden_population(graph: &Graph) -> Option<&str> {
+    let feeds_output =
+        |name: &str| graph.edges.iter().any(|(from, to)| from == name && matches!(graph.nodes[to], Node::Output(_)));
+    let mut spiking = graph.nodes.iter().filter(|(_, node)| is_spiking(node));
     spiking.find(|(name, _)| !feeds_output(name)).map(|(name, _)| name.as_str())
+}
+
+fn is_spiking(node: &Node) -> bool {
+    matches!(node, Node::Neurons(neurons) if neurons.kind.spikes())
 }
 
 /// A dense CSV: one row per step, one column per input.
@@ -256,13 +257,12 @@ fn lif() -> Result<Vec<Figure>, Failure> {
     let path = needed("nir/lif/lif_norse.nir")?;
     let recorded = dense(&std::fs::read_to_string(needed("nir/lif/lif_norse.csv")?)?)?;
     let inputs: Vec<Vec<f64>> = recorded.iter().map(|row| vec![row[0]]).collect();
-    let graph = nir::read(&path)?;
-    let neuron = graph.nodes.iter().find(|(_, node)| matches!(node, nir::Node::Lif(_) | nir::Node::CubaLif(_)));
+    let graph = nir_reference::read(&path)?;
+    let neuron = graph.nodes.iter().find(|(_, node)| is_spiking(node));
     let neuron = neuron.ok_or("the graph has no LIF neuron")?.0;
 
-    let settings = Settings { dt: 1e-4, method: Method::ForwardEuler, reset: Reset::Value };
-    let trace = Reference::new(&graph, settings).run(&inputs);
-    let float: Vec<usize> = (0..inputs.len()).filter(|step| trace.outputs[neuron][*step][0] != 0.0).collect();
+    let trace = Reference::new(&graph, Settings::new(1e-4))?.run(std::slice::from_ref(&inputs));
+    let float: Vec<usize> = (0..inputs.len()).filter(|step| trace.units[neuron][*step][0] != 0.0).collect();
 
     let (elf, text) = (format!("{OUT}/lif.elf"), path.to_string_lossy().into_owned());
     let steps = inputs.len().to_string();

@@ -169,16 +169,16 @@ pub fn published_loop(profile: Profile) -> Result<Cost, Failure> {
     Ok(Cost { instructions: six.instructions / 6, cycles: six.cycles / 6 })
 }
 
-/// What one neuron has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Neuron {
-    v: i16,
-    exc: i16,
-    inh: i16,
-    refractory: i16,
+/// What one neuron has, as codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Neuron {
+    pub(crate) v: i16,
+    pub(crate) exc: i16,
+    pub(crate) inh: i16,
+    pub(crate) refractory: i16,
 }
 
-fn saturated(value: i32) -> i16 {
+pub(crate) fn saturated(value: i32) -> i16 {
     value.clamp(-32_768, 32_767) as i16
 }
 
@@ -193,7 +193,7 @@ fn floored(a: i16, b: i16, shift: u32) -> i16 {
 
 impl Neuron {
     /// One step; whether it fires.
-    fn update(&mut self) -> bool {
+    pub(crate) fn update(&mut self) -> bool {
         let add = |a: i16, b: i16| saturated(i32::from(a) + i32::from(b));
         let sub = |a: i16, b: i16| saturated(i32::from(a) - i32::from(b));
         let input = add(rounded(self.exc, EXC_SCALE, 13), rounded(self.inh, INH_SCALE, 13));
@@ -292,7 +292,27 @@ size = 1
 [[population]]
 name = "E"
 size = {neurons}
-events = ["Spike"]
+{neuron}
+[[projection]]
+name = "nothing"
+source = "none"
+target = "E.IExc"
+weights = {{ code = [{zeros}] }}
+
+[[output]]
+population = "E"
+event = "Spike"
+readout = "count"
+"#,
+        neuron = neuron("")
+    )
+}
+
+/// The published equations, variables and parameters of a population in a description; `initial` is what `V` has more than
+/// a type.
+pub(crate) fn neuron(initial: &str) -> String {
+    format!(
+        r#"events = ["Spike"]
 equations = '''
 s5_10_sat_t inSyn = IExc * ExcScale;
 IExc *= BetaExc;
@@ -312,7 +332,7 @@ if (V >= VThresh) {{
 }}
 '''
 [population.variables]
-V = {{ type = "s5_10_sat_t" }}
+V = {{ type = "s5_10_sat_t"{initial} }}
 IExc = {{ type = "s2_13_sat_t" }}
 IInh = {{ type = "s2_13_sat_t" }}
 RefracTime = {{ type = "int16_t" }}
@@ -326,17 +346,6 @@ RMembrane = {{ type = "s5_10_sat_t", value = 20 }}
 IOffset = {{ type = "s5_10_sat_t", value = 0.55 }}
 VThresh = {{ type = "s5_10_sat_t", value = 10 }}
 TauRefrac = {{ type = "int16_t", value = 5 }}
-
-[[projection]]
-name = "nothing"
-source = "none"
-target = "E.IExc"
-weights = {{ code = [{zeros}] }}
-
-[[output]]
-population = "E"
-event = "Spike"
-readout = "count"
 "#
     )
 }

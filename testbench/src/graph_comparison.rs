@@ -1,0 +1,489 @@
+//! Compiled NIR graphs on the simulator, beside [`crate::nir_reference`].
+//!
+//! Contract: [`compare`] writes a [`Case`]'s graph as a file, compiles it by the command line of `fenn-cc`, runs it on the
+//! simulator by the manifest alone, runs the reference on the same spikes, and says what differs. The compiler gets other
+//! spikes to choose its formats on than those it is then judged by.
+//!
+//! # The gate
+//!
+//! A case passes where every population and every Output does:
+//!
+//! - in an exact case, where every spike and every readout is the same;
+//! - else, where a population's spikes in all are off by at most [`COUNT_PERCENT`] and [`COUNT_SLACK`] spikes, and its counts
+//!   per neuron correlate with [`CORRELATION`] or more (asked of populations of [`FEWEST_NEURONS`] and more that spike
+//!   [`FEWEST_SPIKES`] times and more, where the counts differ from neuron to neuron at all); and a readout of potentials is off
+//!   by at most [`READOUT_PERCENT`] of the largest potential of its population, root mean square over its neurons.
+//!
+//! Counts, not spikes one by one: a potential that misses its threshold by less than the 16-bit format resolves spikes a step
+//! sooner or later, and with feedback everything behind that spike is another run of the same network. How often and where
+//! neurons spike is what stays, and what classifiers read. The slack is what a handful of such near misses is in
+//! a population that hardly spikes.
+//!
+//! Use it as a list of what is missing: `random-nir basics` runs one small graph for each kind of node, `random-nir survey` many
+//! random ones with a table by kind, `random-nir run SEED --verbose` one, `random-nir shrink SEED` the smallest that fails like
+//! it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use clap::Parser;
+use fenn_compiler::cli::{self, Arguments, Terminal};
+use fenn_host::dataset::Spike;
+use fenn_host::device::Limit;
+use fenn_host::session::Session;
+use fenn_host::session::array::Array;
+use fenn_host::sim::Simulator;
+use fenn_isa::image::Image;
+use fenn_isa::image::manifest::Readout;
+
+use crate::nir_reference::{self, Comparison, Method, Node, Reference, Reset, SpikeFrom, Trace};
+use crate::part::Failure;
+use crate::random_graphs::{Case, EXACT_FORMAT};
+
+/// Of the reference's spikes of a population, by how many the program's may be off.
+pub const COUNT_PERCENT: f64 = 2.0;
+/// And by so many more.
+pub const COUNT_SLACK: f64 = 3.0;
+/// Of counts per neuron.
+pub const CORRELATION: f64 = 0.98;
+/// For which the correlation is asked.
+pub const FEWEST_NEURONS: usize = 4;
+/// For which the correlation is asked.
+pub const FEWEST_SPIKES: usize = 100;
+/// Of the largest potential.
+pub const READOUT_PERCENT: f64 = 5.0;
+
+/// A population, both ways.
+#[derive(Debug, Clone)]
+pub struct UnitReport {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: &'static str,
+    /// How many neurons.
+    pub size: usize,
+    /// Spikes of the reference.
+    pub expected: usize,
+    /// Spikes of the program.
+    pub found: usize,
+    /// Steps and neurons at which only one of them spikes.
+    pub mismatches: usize,
+    /// Of the counts per neuron, where both vary.
+    pub correlation: Option<f64>,
+}
+
+/// An Output, both ways.
+#[derive(Debug, Clone)]
+pub struct ReadoutReport {
+    /// Its name.
+    pub name: String,
+    /// What is read.
+    pub readout: Readout,
+    /// Root mean square deviation; of potentials in percent of the largest, of counts in spikes.
+    pub deviation: f64,
+    /// Largest deviation, in the readout's unit.
+    pub largest: f64,
+}
+
+/// How a case came out.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// Whether nothing may differ.
+    pub exact: bool,
+    /// How many nodes of each kind.
+    pub kinds: BTreeMap<&'static str, usize>,
+    /// Populations that spike, in the order of update; none where the graph is not compiled.
+    pub units: Vec<UnitReport>,
+    /// Outputs, by name.
+    pub outputs: Vec<ReadoutReport>,
+    /// What speaks against it; nothing where it passes.
+    pub failures: Vec<String>,
+    /// Instructions of the run.
+    pub instructions: u64,
+}
+
+impl Report {
+    /// Whether it passes.
+    pub fn passes(&self) -> bool {
+        self.failures.is_empty()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds: Vec<String> = self.kinds.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+        writeln!(f, "nodes: {}{}", kinds.join(", "), if self.exact { "; exact" } else { "" })?;
+        for UnitReport { name, kind, size, expected, found, mismatches, correlation } in &self.units {
+            let correlation = correlation.map_or_else(|| "-".to_owned(), |r| format!("{r:.4}"));
+            writeln!(
+                f,
+                "{name} ({kind}, {size}): {found} spikes instead of {expected}, {mismatches} off, correlation {correlation}"
+            )?;
+        }
+        for ReadoutReport { name, readout, deviation, largest } in &self.outputs {
+            writeln!(f, "{name} ({readout:?}): deviation {deviation:.4}, {largest:.4} at most")?;
+        }
+        writeln!(f, "instructions: {}", self.instructions)?;
+        match self.failures.as_slice() {
+            [] => writeln!(f, "passes"),
+            failures => failures.iter().try_for_each(|failure| writeln!(f, "FAILS: {}", failure.replace('\n', " | "))),
+        }
+    }
+}
+
+/// What a program did with a case's spikes.
+struct Observed {
+    /// By population, spikes by step and neuron.
+    spikes: BTreeMap<String, Vec<Vec<f64>>>,
+    /// By output: the population's name, what is read, and the result in real units.
+    outputs: Vec<(String, Readout, Vec<f64>)>,
+    instructions: u64,
+}
+
+/// The command line that compiles a case whose files are in `folder`.
+pub fn command(case: &Case, folder: &Path) -> Vec<String> {
+    let settings = case.settings;
+    let file = |name: &str| folder.join(name).to_string_lossy().into_owned();
+    let mut words = vec!["fenn-cc".to_owned(), file("graph.nir"), "-o".to_owned(), file("program.elf")];
+    let mut option = |name: &str, value: String| words.extend([format!("--{name}"), value]);
+    option("dt", settings.dt.to_string());
+    option("steps", case.inputs[0].len().to_string());
+    option("record", "spikes".to_owned());
+    option("calibrate", file("calibration.csv"));
+    let method = match settings.method {
+        Method::ForwardEuler => "forward-euler",
+        Method::ExponentialEuler => "exponential-euler",
+    };
+    option("method", method.to_owned());
+    let reset = match settings.reset {
+        Reset::Value => "value",
+        Reset::Subtract => "subtract",
+        Reset::DelayedSubtract => "snntorch",
+    };
+    option("reset", reset.to_owned());
+    let comparison = match settings.comparison {
+        Comparison::Greater => "greater",
+        Comparison::GreaterEqual => "greater-equal",
+    };
+    option("compare", comparison.to_owned());
+    let spike_from = match settings.spike_from {
+        SpikeFrom::New => "new",
+        SpikeFrom::Old => "old",
+    };
+    option("spike-from", spike_from.to_owned());
+    if case.exact {
+        // A graph that is not flat has been refused before.
+        let flat = case.graph.flat().unwrap_or_default();
+        for (name, _) in flat.nodes.iter().filter(|(_, node)| matches!(node, Node::Neurons(_))) {
+            option("format", format!("{name}.I={EXACT_FORMAT}"));
+            option("format", format!("{name}.V={EXACT_FORMAT}"));
+        }
+    }
+    words
+}
+
+/// Writes a case's files and compiles it.
+///
+/// # Errors
+/// What the compiler says, or that it panicked.
+fn compile(case: &Case, folder: &Path) -> Result<Image, Failure> {
+    nir_reference::write(&case.graph, folder.join("graph.nir"))?;
+    let mut calibration = "sample,step,unit\n".to_owned();
+    for spike in spikes(&case.calibration) {
+        calibration += &format!("0,{},{}\n", spike.step, spike.unit);
+    }
+    std::fs::write(folder.join("calibration.csv"), calibration)?;
+    let arguments = Arguments::try_parse_from(command(case, folder))?;
+    match catch_unwind(AssertUnwindSafe(|| cli::run(&arguments, Terminal::default()))) {
+        Ok(Ok(_)) => Ok(Image::read(folder.join("program.elf"))?),
+        Ok(Err(error)) => Err(error.to_string().replace(&*folder.to_string_lossy(), ".").into()),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+            Err(format!("the compiler panicked: {}", text.unwrap_or_default()).into())
+        }
+    }
+}
+
+/// Spikes of all inputs, units counted through.
+fn spikes(inputs: &[Vec<Vec<f64>>]) -> Vec<Spike> {
+    let mut spikes = Vec::new();
+    let mut first = 0;
+    for input in inputs {
+        for (step, values) in (0..).zip(input) {
+            let units = (first..).zip(values).filter(|(_, value)| **value != 0.0);
+            spikes.extend(units.map(|(unit, _)| Spike { step, unit }));
+        }
+        first += input.first().map_or(0, Vec::len) as u32;
+    }
+    spikes
+}
+
+fn simulate(case: &Case, image: &Image) -> Result<Observed, Failure> {
+    let mut session = Session::open(Simulator::new(image.config)?, image)?;
+    let names: Vec<String> = session.manifest().inputs.iter().map(|input| input.name.clone()).collect();
+    if !names.is_sorted() {
+        return Err(format!("the program's inputs are {names:?}, not in the order of their names").into());
+    }
+    let run = session.run(&spikes(&case.inputs), Limit::default())?;
+    let recordings = session.recordings()?;
+    let manifest = session.manifest();
+    let mut found = BTreeMap::new();
+    for (recording, array) in manifest.recordings.iter().zip(&recordings) {
+        if let Array::Spikes(array) = array {
+            let mut steps = vec![vec![0.0; array.neurons as usize]; array.steps as usize];
+            array.all().for_each(|(step, neuron)| steps[step as usize][neuron as usize] = 1.0);
+            found.insert(recording.population.clone(), steps);
+        }
+    }
+    let outputs = manifest.outputs.iter().zip(run.outputs);
+    let outputs = outputs.map(|(output, result)| (output.name.clone(), output.readout, result.scores)).collect();
+    Ok(Observed { spikes: found, outputs, instructions: run.finished.instructions })
+}
+
+/// Compiles and runs a case, both ways. Its files are left in `folder`.
+pub fn compare(case: &Case, folder: &Path) -> Report {
+    let mut report = Report {
+        exact: case.exact,
+        kinds: case.graph.kinds(),
+        units: Vec::new(),
+        outputs: Vec::new(),
+        failures: Vec::new(),
+        instructions: 0,
+    };
+    let observed = compile(case, folder).and_then(|image| simulate(case, &image));
+    let observed = match observed {
+        Ok(observed) => observed,
+        Err(error) => {
+            report.failures.push(error.to_string());
+            return report;
+        }
+    };
+    report.instructions = observed.instructions;
+    match reference(case) {
+        Ok((kinds, trace)) => {
+            compare_units(&kinds, &trace, &observed, &mut report);
+            compare_outputs(case, &trace, &observed, &mut report);
+        }
+        Err(error) => report.failures.push(format!("the reference refuses the graph: {error}")),
+    }
+    report
+}
+
+/// The kinds of the units in the order of update, and the reference's run.
+fn reference(case: &Case) -> Result<(Vec<(String, &'static str)>, Trace), Failure> {
+    let flat = case.graph.flat()?;
+    let reference = Reference::new(&flat, case.settings)?;
+    let kinds = reference.unit_names().into_iter().map(|name| {
+        let kind = flat.nodes[&name].kind();
+        (name, kind)
+    });
+    Ok((kinds.collect(), reference.run(&case.inputs)))
+}
+
+fn compare_units(kinds: &[(String, &'static str)], trace: &Trace, observed: &Observed, report: &mut Report) {
+    // Names of nodes in graphs within may be joined otherwise.
+    let plain = |name: &str| name.replace(['/', ':'], ".");
+    let recorded: BTreeMap<String, &Vec<Vec<f64>>> =
+        observed.spikes.iter().map(|(name, steps)| (plain(name), steps)).collect();
+    for (name, kind) in kinds {
+        let expected = &trace.units[name];
+        if matches!(*kind, "I" | "LI" | "CubaLI") {
+            continue;
+        }
+        let Some(found) = recorded.get(name) else {
+            report.failures.push(format!("the spikes of {name} ({kind}) are not recorded"));
+            continue;
+        };
+        if found.len() != expected.len() || found[0].len() != expected[0].len() {
+            let what = format!("{name} has {} neurons and {} steps in the program", found[0].len(), found.len());
+            report.failures.push(what);
+            continue;
+        }
+        let counts = |steps: &[Vec<f64>]| -> Vec<f64> {
+            (0..steps[0].len()).map(|neuron| steps.iter().map(|step| step[neuron]).sum()).collect()
+        };
+        let (a, b) = (counts(expected), counts(found));
+        let pairs = expected.iter().flatten().zip(found.iter().flatten());
+        let unit = UnitReport {
+            name: name.clone(),
+            kind,
+            size: a.len(),
+            expected: a.iter().sum::<f64>() as usize,
+            found: b.iter().sum::<f64>() as usize,
+            mismatches: pairs.filter(|(a, b)| a != b).count(),
+            correlation: correlation(&a, &b),
+        };
+        report.failures.extend(unit.failure(report.exact));
+        report.units.push(unit);
+    }
+}
+
+impl UnitReport {
+    fn failure(&self, exact: bool) -> Option<String> {
+        let Self { name, kind, size, expected, found, mismatches, correlation } = self;
+        if exact {
+            return (*mismatches > 0).then(|| format!("{name} ({kind}): {mismatches} spikes differ, and none may"));
+        }
+        let off = (*expected as f64 - *found as f64).abs();
+        if off > COUNT_PERCENT / 100.0 * *expected as f64 + COUNT_SLACK {
+            return Some(format!("{name} ({kind}): {found} spikes instead of {expected}"));
+        }
+        let asked = *size >= FEWEST_NEURONS && *expected >= FEWEST_SPIKES;
+        let low = correlation.filter(|r| asked && *r < CORRELATION);
+        low.map(|r| format!("{name} ({kind}): counts per neuron correlate with {r:.4}"))
+    }
+}
+
+fn compare_outputs(case: &Case, trace: &Trace, observed: &Observed, report: &mut Report) {
+    let names: Vec<&String> = trace.outputs.keys().collect();
+    if names.len() != observed.outputs.len() {
+        let what = format!("the program has {} outputs, the graph {}", observed.outputs.len(), names.len());
+        report.failures.push(what);
+        return;
+    }
+    for (name, (_, readout, found)) in names.into_iter().zip(&observed.outputs) {
+        let values = potentials_of(case, trace, name, *readout);
+        let of = |neuron: usize| values.iter().map(move |step| step[neuron]);
+        let result = |neuron: usize| -> f64 {
+            match readout {
+                Readout::Last => of(neuron).next_back().unwrap_or(0.0),
+                Readout::Max => of(neuron).fold(f64::NEG_INFINITY, f64::max),
+                Readout::Mean => of(neuron).sum::<f64>() / values.len() as f64,
+                Readout::Count => of(neuron).sum(),
+            }
+        };
+        if found.len() != values[0].len() {
+            report.failures.push(format!("Output {name} has {} numbers, not {}", found.len(), values[0].len()));
+            continue;
+        }
+        let off: Vec<f64> = found.iter().enumerate().map(|(neuron, found)| (found - result(neuron)).abs()).collect();
+        let root_mean_square = (off.iter().map(|off| off * off).sum::<f64>() / off.len() as f64).sqrt();
+        let largest = off.iter().copied().fold(0.0, f64::max);
+        let greatest = values.iter().flatten().map(|v| v.abs()).fold(1e-6, f64::max);
+        let counts = *readout == Readout::Count;
+        let deviation = if counts { root_mean_square } else { 100.0 * root_mean_square / greatest };
+        if report.exact && largest > 0.0 {
+            report.failures.push(format!("Output {name} ({readout:?}) is off by {largest}, and may not be"));
+        } else if !report.exact && !counts && deviation > READOUT_PERCENT {
+            report.failures.push(format!("Output {name} ({readout:?}) is off by {deviation:.2} % of its potentials"));
+        }
+        report.outputs.push(ReadoutReport { name: name.clone(), readout: *readout, deviation, largest });
+    }
+}
+
+/// What an Output reads: what came to it, or, where potentials of spiking neurons are read, those.
+fn potentials_of<'t>(case: &Case, trace: &'t Trace, output: &str, readout: Readout) -> &'t Vec<Vec<f64>> {
+    let source = case.graph.edges.iter().find(|(_, to)| to == output).map(|(from, _)| from.as_str());
+    let potentials = source.and_then(|source| trace.potentials.get(source));
+    match potentials {
+        Some(potentials) if readout != Readout::Count => potentials,
+        _ => &trace.outputs[output],
+    }
+}
+
+/// Pearson's; none where one of them does not vary.
+pub fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
+    let mean = |x: &[f64]| x.iter().sum::<f64>() / x.len() as f64;
+    let (mean_a, mean_b) = (mean(a), mean(b));
+    let covariance = |x: &[f64], mean_x: f64, y: &[f64], mean_y: f64| -> f64 {
+        x.iter().zip(y).map(|(x, y)| (x - mean_x) * (y - mean_y)).sum()
+    };
+    let variances = covariance(a, mean_a, a, mean_a) * covariance(b, mean_b, b, mean_b);
+    (variances > 0.0).then(|| covariance(a, mean_a, b, mean_b) / variances.sqrt())
+}
+
+/// Many cases.
+#[derive(Debug, Clone, Default)]
+pub struct Survey {
+    /// By seed.
+    pub reports: Vec<(u64, Report)>,
+}
+
+impl Survey {
+    /// Compares the graphs of these seeds, on as many threads as there are cores: those with nodes of `only` these kinds, where
+    /// there are any.
+    ///
+    /// # Errors
+    /// There is no place for temporary files.
+    pub fn new(seeds: std::ops::Range<u64>, only: &[String]) -> Result<Self, Failure> {
+        let next = std::sync::atomic::AtomicU64::new(seeds.start);
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let work = || -> Result<Vec<(u64, Report)>, std::io::Error> {
+            let folder = tempfile::tempdir()?;
+            let mut reports = Vec::new();
+            loop {
+                let seed = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                if seed >= seeds.end {
+                    return Ok(reports);
+                }
+                let case = crate::random_graphs::build(&crate::random_graphs::of_seed(seed));
+                let known = |kind: &&str| only.is_empty() || only.iter().any(|only| only == *kind);
+                if case.graph.kinds().keys().all(|kind| known(&kind)) {
+                    reports.push((seed, compare(&case, folder.path())));
+                }
+            }
+        };
+        let found = std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+            workers.into_iter().map(|worker| worker.join()).collect::<Vec<_>>()
+        });
+        let mut reports = Vec::new();
+        for found in found {
+            reports.extend(found.map_err(|_| "a worker panicked")??);
+        }
+        reports.sort_by_key(|(seed, _)| *seed);
+        Ok(Self { reports })
+    }
+
+    /// Those that do not pass.
+    pub fn failures(&self) -> impl Iterator<Item = &(u64, Report)> {
+        self.reports.iter().filter(|(_, report)| !report.passes())
+    }
+
+    /// By kind of node, how many graphs have it, and how many of those fail.
+    pub fn by_kind(&self) -> BTreeMap<&'static str, (usize, usize)> {
+        let mut kinds: BTreeMap<&'static str, (usize, usize)> = BTreeMap::new();
+        for (_, report) in &self.reports {
+            for kind in report.kinds.keys() {
+                let (graphs, failures) = kinds.entry(kind).or_default();
+                *graphs += 1;
+                *failures += usize::from(!report.passes());
+            }
+        }
+        kinds
+    }
+
+    /// What was said against graphs, without names and numbers, and the seeds it was said of; most frequent first.
+    pub fn reasons(&self) -> Vec<(String, BTreeSet<u64>)> {
+        let mut reasons: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
+        for (seed, report) in &self.reports {
+            for line in report.failures.iter().flat_map(|failure| failure.lines()) {
+                reasons.entry(without_details(line)).or_default().insert(*seed);
+            }
+        }
+        let mut reasons: Vec<_> = reasons.into_iter().collect();
+        reasons.sort_by_key(|(_, seeds)| std::cmp::Reverse(seeds.len()));
+        reasons
+    }
+}
+
+/// A message without what is in backquotes and without numbers.
+fn without_details(line: &str) -> String {
+    let parts = line.split('`').enumerate();
+    let outside: String = parts.map(|(index, part)| if index % 2 == 0 { part } else { "…" }).collect();
+    let mut text = String::new();
+    for word in outside.split(' ') {
+        let number = word.chars().any(|c| c.is_ascii_digit());
+        text += if number { "…" } else { word };
+        text.push(' ');
+    }
+    text.trim_end().to_owned()
+}
+
+/// Whether a node's spikes are compared.
+pub fn is_spiking(node: &Node) -> bool {
+    matches!(node, Node::Threshold(_)) || matches!(node, Node::Neurons(neurons) if neurons.kind.spikes())
+}
