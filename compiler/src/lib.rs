@@ -14,6 +14,7 @@ pub mod cli;
 pub mod description;
 pub mod diagnostic;
 pub mod equation;
+pub mod export;
 pub mod import;
 pub mod interpret;
 pub mod ir;

@@ -2,7 +2,8 @@
 //!
 //! Contract: for each population, pairs of formats for `I` and `V` are tried on the population alone: its Inputs and
 //! the floating-point spikes of all other populations drive it, and its spikes (or its `V`, if it does not spike) are compared with
-//! the floating-point run. The cheapest pair wins, the one that saturates less among equals. The search is the same on every
+//! the floating-point run. The cheapest pair wins; among equals the one that saturates less, then the finest of those with
+//! room to spare. The search is the same on every
 //! machine, however many threads it has: effort is bounded by counted work, not by time.
 //!
 //! Why by trying: the range of a variable says little. Potentials far below the threshold may saturate without harm,
@@ -43,6 +44,9 @@ const FINALISTS: usize = 16;
 /// Formats of neurons that do not spike hold this times what they had to hold in calibration, since nothing would reset
 /// them where other samples go further.
 const HEADROOM: f64 = 1.5;
+
+/// Among formats that do equally well, one that holds this times what was reached is preferred.
+const SPARE: f64 = 2.0;
 
 /// The largest number must have at least this many codes.
 const LEAST_CODES: f64 = 8.0;
@@ -164,7 +168,10 @@ pub(super) fn search(
     let mut chosen = Vec::new();
     for index in 0..model.populations.len() {
         match pairs(model, index, cases, forced, clip_percent) {
-            Ok(pairs) => chosen.push(best(&Trial::new(model, index, cases, roundings[index]), cases, pairs)),
+            Ok(pairs) => {
+                let trial = Trial::new(model, index, cases, roundings[index]);
+                chosen.push(best(&trial, &Order::new(cases, index), cases, pairs));
+            }
             Err(error) => errors.push(error),
         }
     }
@@ -310,34 +317,61 @@ fn holds(format: Format, (decisive, largest): (f64, f64)) -> Result<(), String> 
 }
 
 /// The pairs tried on all cases, the best first.
-fn best(trial: &Trial<'_>, cases: &[Case], mut pairs: Vec<Formats>) -> Vec<Candidate> {
+fn best(trial: &Trial<'_>, order: &Order, cases: &[Case], mut pairs: Vec<Formats>) -> Vec<Candidate> {
     let few: Vec<usize> = [false, true]
         .iter()
         .flat_map(|kind| (0..cases.len()).filter(|&c| cases[c].jittered == *kind).take(FIRST_TRIAL))
         .collect();
     let all: Vec<usize> = (0..cases.len()).collect();
     if trial.work().saturating_mul(pairs.len() as u64) > TRIAL_WORK {
-        return descended(trial, &all, &pairs);
+        return descended(trial, order, &all, &pairs);
     }
     if pairs.len() > FINALISTS && few.len() < all.len() {
         let keep = FINALISTS.max(pairs.len() / 2);
-        pairs = ranked(trial.candidates(&pairs, &few)).into_iter().take(keep).map(|c| c.formats).collect();
+        pairs = order.ranked(trial.candidates(&pairs, &few)).into_iter().take(keep).map(|c| c.formats).collect();
     }
-    ranked(trial.candidates(&pairs, &all))
+    order.ranked(trial.candidates(&pairs, &all))
 }
 
-fn ranked(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
-    candidates.sort_by(better);
-    candidates
+/// Which of two pairs is the better one.
+struct Order {
+    /// The largest |I| and |V| in floating point.
+    reached: [f64; 2],
 }
 
-fn better(a: &Candidate, b: &Candidate) -> std::cmp::Ordering {
-    let saturations = |c: &Candidate| c.agreement.saturations_current + c.agreement.saturations_potential;
-    a.cost.total_cmp(&b.cost).then(saturations(a).cmp(&saturations(b)))
+impl Order {
+    fn new(cases: &[Case], index: usize) -> Self {
+        let largest = |of: fn(&FloatRun) -> &[Range]| {
+            let all = cases.iter().fold(Range::default(), |all, case| all.union(of(&case.float)[index]));
+            all.max.max(-all.min)
+        };
+        Self { reached: [largest(|float| &float.currents), largest(|float| &float.reached)] }
+    }
+
+    fn ranked(&self, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
+        candidates.sort_by(|a, b| self.compare(a, b));
+        candidates
+    }
+
+    fn compare(&self, a: &Candidate, b: &Candidate) -> std::cmp::Ordering {
+        let saturations = |c: &Candidate| c.agreement.saturations_current + c.agreement.saturations_potential;
+        let formats = |c: &Candidate| [c.formats.current, c.formats.potential];
+        // Other samples go further than those of calibration.
+        let spare = |c: &Candidate| {
+            let room = formats(c).into_iter().zip(self.reached);
+            room.filter(|(format, reached)| SPARE * reached <= format.to_f64(i16::MAX)).count()
+        };
+        let finer = |c: &Candidate| formats(c).iter().map(|format| u32::from(format.fraction_bits())).sum::<u32>();
+        a.cost
+            .total_cmp(&b.cost)
+            .then(saturations(a).cmp(&saturations(b)))
+            .then(spare(b).cmp(&spare(a)))
+            .then(finer(b).cmp(&finer(a)))
+    }
 }
 
 /// Changes one format at a time, from the middle of what is possible, until no change is for the better.
-fn descended(trial: &Trial<'_>, cases: &[usize], pairs: &[Formats]) -> Vec<Candidate> {
+fn descended(trial: &Trial<'_>, order: &Order, cases: &[usize], pairs: &[Formats]) -> Vec<Candidate> {
     let mut tried: BTreeMap<(Format, Format), Candidate> = BTreeMap::new();
     let mut best = pairs[pairs.len() / 2];
     loop {
@@ -351,11 +385,11 @@ fn descended(trial: &Trial<'_>, cases: &[usize], pairs: &[Formats]) -> Vec<Candi
             for candidate in trial.candidates(&new, cases) {
                 tried.insert(key(&candidate.formats), candidate);
             }
-            let found = line.iter().filter_map(|pair| tried.get(&key(pair))).min_by(|a, b| better(a, b));
+            let found = line.iter().filter_map(|pair| tried.get(&key(pair))).min_by(|a, b| order.compare(a, b));
             best = found.map_or(best, |candidate| candidate.formats);
         }
         if best == before {
-            return ranked(tried.into_values().collect());
+            return order.ranked(tried.into_values().collect());
         }
     }
 }

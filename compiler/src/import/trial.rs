@@ -373,3 +373,105 @@ fn rows(map: &Map, places: &[Option<u32>]) -> (Vec<usize>, Vec<u32>, Vec<f64>) {
     }
     (starts, targets, weights)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::options::{Method, Options, Record, Reset, RoundingName};
+    use super::super::quantize::{self, Choice};
+    use super::super::{calibrate, validate};
+    use super::*;
+    use crate::nir::{CubaLi, CubaLif, Edge, Graph, If, Li, Lif, Matrix, Node, Tensor};
+
+    const NEURONS: usize = 5;
+
+    /// `count` numbers from `low` to `high`, different for each `salt`.
+    fn numbers(count: usize, salt: u32, low: f64, high: f64) -> Vec<f64> {
+        let number = |n: u32| {
+            let hash = (n * 7919 + salt * 104_729 + 17).wrapping_mul(2_654_435_761) >> 8;
+            low + (high - low) * f64::from(hash) / f64::from(1 << 24)
+        };
+        (0..count as u32).map(number).collect()
+    }
+
+    /// Five neurons behind an affine node, fed by themselves too where they spike.
+    fn graph(kind: usize, salt: u32) -> Graph {
+        let shape = vec![NEURONS];
+        let some = |salt, low, high| numbers(NEURONS, salt, low, high);
+        let tau = some(salt + 1, 0.01, 0.03);
+        let (r, v_leak) = (some(salt + 2, 5.0, 12.0), some(salt + 3, -0.3, 0.2));
+        let (v_threshold, v_reset) = (some(salt + 4, 0.5, 1.0), some(salt + 5, -0.4, 0.0));
+        let (tau_syn, w_in) = (some(salt + 6, 0.004, 0.009), some(salt + 7, 2.0, 4.0));
+        let tau_mem = tau.clone();
+        let neurons = match kind {
+            0 => Node::Lif(Lif { shape, tau, r, v_leak, v_threshold, v_reset }),
+            1 => Node::CubaLif(CubaLif { shape, tau_syn, tau_mem, r, v_leak, v_threshold, v_reset, w_in }),
+            2 => Node::If(If { shape, r: some(salt + 2, 80.0, 200.0), v_threshold, v_reset }),
+            3 => Node::Threshold { threshold: Tensor { shape, data: v_threshold } },
+            4 => Node::Li(Li { shape, tau, r, v_leak }),
+            _ => Node::CubaLi(CubaLi { shape, tau_syn, tau_mem, r, v_leak, w_in }),
+        };
+        let weight = |cols: usize, salt| Matrix { rows: NEURONS, cols, data: numbers(NEURONS * cols, salt, -0.6, 1.0) };
+        let mut nodes = vec![
+            ("in", Node::Input { shape: vec![6] }),
+            ("w", Node::Affine { weight: weight(6, salt + 8), bias: some(salt + 9, -0.05, 0.1) }),
+            ("n", neurons),
+            ("out", Node::Output { shape: vec![NEURONS] }),
+        ];
+        let mut edges = vec![("in", "w"), ("w", "n"), ("n", "out")];
+        if kind < 4 {
+            nodes.push(("own", Node::Linear { weight: weight(NEURONS, salt + 10) }));
+            edges.extend([("n", "own"), ("own", "n")]);
+        }
+        Graph {
+            version: String::new(),
+            nodes: nodes.into_iter().map(|(name, node)| (name.to_owned(), node)).collect(),
+            edges: edges.into_iter().map(|(from, to)| Edge { from: from.into(), to: to.into() }).collect(),
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// As long as no sum saturates on the way, the interpreter of networks finds the same spikes and potentials.
+        #[test]
+        fn trials_are_what_the_interpreter_does(
+            kind in 0..6_usize,
+            salt in 0..1000_u32,
+            current in 6..14_u8,
+            potential in 6..14_u8,
+            reset in prop::sample::select(vec![Reset::Value, Reset::Subtract, Reset::Snntorch]),
+            old in any::<bool>(),
+            equal in any::<bool>(),
+            exponential in any::<bool>(),
+            zero in any::<bool>(),
+        ) {
+            let options = Options {
+                dt: Some(1e-3),
+                reset,
+                comparison: if equal { Comparison::GreaterEqual } else { Comparison::Greater },
+                spike_from: if old && reset != Reset::Snntorch { SpikeFrom::Old } else { SpikeFrom::New },
+                method: if exponential { Method::ExponentialEuler } else { Method::ForwardEuler },
+                ..Options::new("test", 120)
+            };
+            let model = Model::new(&graph(kind, salt), &options).unwrap();
+            let cases = calibrate::cases(&model, &options.calibration).unwrap();
+            let [current, potential] = [current, potential].map(|bits| Format::new(bits).unwrap());
+            let formats = Formats { current, potential };
+            let rounding = if zero { RoundingName::Zero } else { RoundingName::Nearest };
+            let roundings = Roundings::both(rounding.into());
+            let choice = Choice { formats, roundings };
+            let (network, _) = quantize::network(&model, &[choice], Record::None).unwrap();
+            let measured = validate(&model, &network, &cases).unwrap().populations.remove(0);
+            prop_assume!(measured.saturations_current == 0);
+            let all: Vec<usize> = (0..cases.len()).collect();
+            let tried = Trial::new(&model, 0, &cases, roundings).candidates(&[formats], &all).remove(0).agreement;
+            prop_assert_eq!(tried.mismatches, measured.mismatches);
+            prop_assert_eq!(tried.spikes_fixed, measured.spikes_fixed);
+            prop_assert_eq!(tried.correlation, measured.correlation);
+            prop_assert_eq!(tried.deviation_percent, measured.deviation_percent);
+            prop_assert_eq!(tried.other_class_percent, measured.other_class_percent);
+        }
+    }
+}
