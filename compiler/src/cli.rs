@@ -16,7 +16,9 @@ use fenn_isa::memory::{ConfigError, MachineConfig, Space};
 use crate::backend::{self, CompileError, compile};
 use crate::contract::InputForm;
 use crate::description::DescriptionError;
-use crate::import::{Comparison, ForcedFormat, ImportError, Method, Record, Reset, SpikeFrom};
+use crate::import::{
+    Comparison, ForcedFormat, ForcedRounding, ImportError, Method, Record, Reset, RoundingName, SpikeFrom,
+};
 use crate::network::Readout;
 use crate::nir::NirError;
 
@@ -98,6 +100,15 @@ pub struct Arguments {
     /// A number format that is not to be searched for; may be repeated.
     #[arg(long, value_name = "NODE.I=sX.Y", help_heading = NIR)]
     pub format: Vec<ForcedFormat>,
+    /// How the neurons' operations round.
+    #[arg(long, value_name = "ROUNDING", help_heading = NIR)]
+    pub rounding: Option<RoundingName>,
+    /// How the operations on one population's I or V round; may be repeated.
+    #[arg(long, value_name = "NODE.V=ROUNDING", help_heading = NIR)]
+    pub round: Vec<ForcedRounding>,
+    /// How many of a population's weights a number format may clip, in percent; by default 1.
+    #[arg(long, value_name = "PERCENT", value_parser = percent, help_heading = NIR)]
+    pub clip: Option<f64>,
 
     /// Instructions that fit into instruction memory.
     #[arg(long, value_name = "N", value_parser = size(4), help_heading = MACHINE)]
@@ -145,6 +156,12 @@ pub enum InputName {
     Bits,
     /// One word per spike: costs nothing for neurons that are silent.
     List,
+}
+
+/// 0 to 100.
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number| (0.0..=100.0).contains(number));
+    number.ok_or_else(|| "a number from 0 to 100 is needed".to_owned())
 }
 
 /// The names of [`Readout`]s.
@@ -208,6 +225,9 @@ impl Arguments {
             ("--readout", self.readout.is_some()),
             ("--calibrate", !self.calibrate.is_empty()),
             ("--format", !self.format.is_empty()),
+            ("--rounding", self.rounding.is_some()),
+            ("--round", !self.round.is_empty()),
+            ("--clip", self.clip.is_some()),
         ];
         options.into_iter().find(|(_, given)| *given).map(|(option, _)| option)
     }

@@ -86,9 +86,13 @@ pub(super) fn graph(path: &Path, arguments: &Arguments, progress: bool) -> Resul
         readout: arguments.readout.map(Into::into),
         record: arguments.record.unwrap_or_default(),
         formats: arguments.format.clone(),
+        rounding: arguments.rounding.unwrap_or_default(),
+        roundings: arguments.round.clone(),
+        seed: arguments.seed.unwrap_or_default(),
         calibration: Calibration { samples, ..Calibration::default() },
         ..import::Options::new(name, steps)
     };
+    options.calibration.clip_percent = arguments.clip.unwrap_or(options.calibration.clip_percent);
     options.calibration.seed = arguments.seed.unwrap_or(options.calibration.seed);
     let imported = patiently(progress, || import(&graph, &options))
         .map_err(|errors| Failure::Import { path: path.to_owned(), errors })?;
