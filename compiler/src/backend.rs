@@ -21,7 +21,9 @@ use crate::ir::{Code, Inst, Item};
 use crate::lower::{INIT, RUN, lower};
 use crate::network::{Delays, Network, Quantity, Source};
 use crate::passes::{self, Context, PassError};
-use crate::place::{Array, DoesNotFit, InputPlace, Placement, SpikeList, Spikes, place, row_bytes};
+use crate::place::{
+    Array, DoesNotFit, Home, InputPlace, Placement, RowLayout, SpikeList, WeightMemory, place, row_bytes,
+};
 use crate::regalloc::{AllocationError, allocate};
 use crate::verify::{VerifyError, verify};
 
@@ -36,6 +38,10 @@ pub struct Options {
     pub ready_flag: bool,
     /// In which form the host writes the inputs' spikes.
     pub input: InputForm,
+    /// Where rows of weights are to be.
+    pub weights: WeightMemory,
+    /// How they are to be laid out.
+    pub rows: RowLayout,
 }
 
 /// In which form a host writes the spikes of an input.
@@ -84,7 +90,14 @@ impl Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { config: MachineConfig::default(), profile: &FENN, ready_flag: false, input: InputForm::default() }
+        Self {
+            config: MachineConfig::default(),
+            profile: &FENN,
+            ready_flag: false,
+            input: InputForm::default(),
+            weights: WeightMemory::default(),
+            rows: RowLayout::default(),
+        }
     }
 }
 
@@ -253,9 +266,11 @@ fn describe(network: &Network, placement: &Placement, image: &Image) -> Manifest
         neurons: input.size,
         encoding: input.encoding.clone(),
         spikes: match *spikes {
-            InputPlace::Bits(Spikes { address, words, slots }) => {
-                InputSpikes::Bits(SpikeArray { address, words, steps: slots })
-            }
+            InputPlace::Bits(spikes) => InputSpikes::Bits(SpikeArray {
+                address: spikes.first_step(),
+                words: spikes.words,
+                steps: network.steps,
+            }),
             InputPlace::List(SpikeList { address, bytes, base, scale, .. }) => {
                 InputSpikes::List(manifest::SpikeList { address, bytes, base, scale })
             }
@@ -316,9 +331,8 @@ fn data(network: &Network, placement: &Placement, population: usize, quantity: Q
     let whole = row_bytes(network.populations[population].size) as u32;
     match quantity {
         Quantity::Event(event) => {
-            let Spikes { address, words, .. } = place.events[event];
-            // The first slot holds the spikes before the run.
-            Data::Spikes(SpikeArray { address: address + 4 * words, words, steps: network.steps })
+            let spikes = place.events[event];
+            Data::Spikes(SpikeArray { address: spikes.first_step(), words: spikes.words, steps: network.steps })
         }
         Quantity::Variable(variable) => {
             let format = network.populations[population].kernel.variables[variable].ty.format;
@@ -327,7 +341,10 @@ fn data(network: &Network, placement: &Placement, population: usize, quantity: Q
                     ValueArray { address, stride: VECTOR_BYTES, steps: network.steps, step_stride: whole, format }
                 }
                 None => {
-                    let vectors = place.variables[variable];
+                    let vectors = match (place.variables[variable], place.copies[variable]) {
+                        (Home::Vector(vectors), _) | (Home::Lane { .. }, Some(vectors)) => vectors,
+                        (Home::Lane { .. }, None) => unreachable!("outputs in lane-local memory have copies"),
+                    };
                     ValueArray { address: vectors.address, stride: vectors.stride, steps: 1, step_stride: 0, format }
                 }
             })

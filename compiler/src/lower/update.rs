@@ -1,5 +1,7 @@
 //! Neuron programs: a population's kernel, for 32 neurons at a time.
 //!
+//! Before it, the sums that are due are added to the variables, and the events' rings make room for its spikes.
+//!
 //! Within a block of neurons the code is straight: an `if` becomes lane masks in scalar registers and `vsel`. Variables
 //! are loaded when first read and stored at the end if written. Constants and uniform parameters are loaded once, before
 //! the loop over blocks.
@@ -11,23 +13,26 @@ use std::collections::BTreeMap;
 
 use fenn_isa::Op;
 use fenn_isa::memory::VECTOR_BYTES;
-use fenn_isa::operand::OperandKind;
 
+use super::lanes::{self, At, load, store};
 use super::propagate::symbol;
 use super::{Address, Lowering, When, last_lanes};
 use crate::ir::{Arg, Code, Reg};
 use crate::kernel::{BinaryOp, CompareOp, Cond, Expr, Kernel, Place, Rounding, Stmt};
 use crate::network::{Population, Values};
-use crate::place::{PopulationPlace, Vectors};
+use crate::place::{Home, PopulationPlace, Vectors};
 
 impl Lowering<'_> {
     pub(super) fn update(&mut self, index: usize) {
         let population = &self.network.populations[index];
         let place = &self.placement.populations[index];
         self.code.name(format!("update_{}", symbol(&population.name)));
+        self.deliver(index);
+        self.advance_rings(index);
         let constants = self.constants(population);
         let pointers = self.block_pointers(index);
         let left = (place.blocks > 1).then(|| self.code.constant(place.blocks.into()));
+        let lane_step = if place.blocks > 1 { pointers.base.lane_step(self, 1) } else { None };
         let head = self.code.label();
         self.code.bind(head);
         let mut block = Block {
@@ -44,7 +49,7 @@ impl Lowering<'_> {
         block.statements(&population.kernel.body, None);
         block.finish(place, last_lanes(population.size));
         if let Some(left) = left {
-            pointers.advance(&mut self.code);
+            pointers.advance(&mut self.code, lane_step);
             self.code.advance(left, -1);
             self.code.emit(Op::Bne, &[left.into(), Arg::Zero, head.into()]);
             self.mask_last_words(index);
@@ -69,7 +74,7 @@ impl Lowering<'_> {
         let mask = self.code.constant(i64::from(mask as i32));
         for event in 0..self.placement.populations[index].events.len() {
             let words = self.placement.populations[index].events[event].words;
-            let mut address = self.event_address(index, event, When::Now);
+            let mut address = self.event_address(index, event, When::Now, 0);
             address.offset += i64::from(4 * (words - 1));
             let (base, offset) = self.reach(address, 4);
             let word = self.code.def_x(Op::Lw, &[offset.into(), base]);
@@ -82,9 +87,14 @@ impl Lowering<'_> {
     fn block_pointers(&mut self, index: usize) -> Pointers {
         let place = &self.placement.populations[index];
         let mut pointers = Pointers::default();
-        let arrays = place.variables.iter().copied().map(Some).chain(place.parameters.iter().copied());
-        for array in arrays {
-            let at = array.map(|array| self.point(&mut pointers, array, place.blocks));
+        let parameters = place.parameters.iter().map(|vectors| vectors.map(Home::Vector));
+        for home in place.variables.iter().copied().map(Some).chain(parameters) {
+            // Pointers that do not move are shared by arrays of any stride.
+            let still = |home| match home {
+                Home::Vector(vectors) if place.blocks == 1 => Home::Vector(Vectors { stride: 0, ..vectors }),
+                home => home,
+            };
+            let at = home.map(|home| pointers.base.point(self, still(home), 1));
             pointers.arrays.push(at);
         }
         for record in self.step.records[index].clone() {
@@ -92,12 +102,12 @@ impl Lowering<'_> {
             let at = record.map(|record| {
                 let register = if single { record } else { self.pointer(Address { base: Some(record), offset: 0 }) };
                 pointers.moving.push((register, VECTOR_BYTES.into()));
-                (Arg::Reg(register), 0)
+                At::new(register.into(), 0, VECTOR_BYTES.into())
             });
             pointers.records.push(at);
         }
         for event in 0..place.events.len() {
-            let address = self.event_address(index, event, When::Now);
+            let address = self.event_address(index, event, When::Now, 0);
             let at = if place.blocks == 1 {
                 self.reach(address, 4)
             } else {
@@ -109,40 +119,26 @@ impl Lowering<'_> {
         }
         pointers
     }
-
-    fn point(&mut self, pointers: &mut Pointers, array: Vectors, blocks: u32) -> (Arg, i64) {
-        let stride = if blocks == 1 { 0 } else { i64::from(array.stride) };
-        let reachable = |offset: &i64| OperandKind::Imm12.range().contains(offset);
-        for (register, address, other) in &pointers.bases {
-            let offset = i64::from(array.address) - address;
-            if *other == stride && reachable(&offset) {
-                return ((*register).into(), offset);
-            }
-        }
-        let register = self.code.constant(array.address.into());
-        pointers.bases.push((register, array.address.into(), stride));
-        pointers.moving.push((register, stride));
-        (register.into(), 0)
-    }
 }
 
-/// Registers and offsets of a block's vectors.
+/// Where a block's vectors are.
 #[derive(Default)]
 struct Pointers {
     /// For each variable, then for each parameter that differs from neuron to neuron.
-    arrays: Vec<Option<(Arg, i64)>>,
+    arrays: Vec<Option<At>>,
     /// For each variable that is recorded.
-    records: Vec<Option<(Arg, i64)>>,
+    records: Vec<Option<At>>,
     /// For each event.
     events: Vec<(Arg, i64)>,
-    /// Registers, the address each starts at, and how far it moves from block to block.
-    bases: Vec<(Reg, i64, i64)>,
-    /// What moves from block to block.
+    /// What `arrays` are reached by.
+    base: lanes::Pointers,
+    /// What else moves from block to block.
     moving: Vec<(Reg, i64)>,
 }
 
 impl Pointers {
-    fn advance(&self, code: &mut Code) {
+    fn advance(&self, code: &mut Code, lane_step: Option<Reg>) {
+        self.base.advance(code, lane_step);
         self.moving.iter().for_each(|(register, stride)| code.advance(*register, *stride));
     }
 }
@@ -257,7 +253,7 @@ impl Block<'_> {
             Name::Local(_) => None,
         };
         let reg = match (at, name) {
-            (Some((base, offset)), _) => self.code.def_v(Op::VLoadV, &[offset.into(), base]),
+            (Some(at), _) => load(self.code, at),
             (None, Name::Parameter(index)) => self.constants[&self.uniform(index)],
             // A local that is assigned under a condition first: zero elsewhere.
             (None, _) => self.code.def_v(Op::VLui, &[0.into()]),
@@ -369,8 +365,8 @@ impl Block<'_> {
             }
             let reg = self.read(Name::Variable(index)).reg;
             let own = self.pointers.arrays[index].filter(|_| self.written[index]);
-            for (base, offset) in own.into_iter().chain(recorded) {
-                self.code.emit(Op::VStore, &[reg.into(), offset.into(), base]);
+            for at in own.into_iter().chain(recorded) {
+                store(self.code, reg, at);
             }
         }
         for (event, (base, offset)) in self.pointers.events.iter().enumerate() {
