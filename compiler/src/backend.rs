@@ -18,7 +18,7 @@ use crate::ir::{Code, Inst, Item};
 use crate::lower::{Limits, lower};
 use crate::network::Network;
 use crate::passes::{self, Context, PassError};
-use crate::place::{Array, DoesNotFit, Placement, place};
+use crate::place::{Array, DoesNotFit, Placement, RowLayout, WeightMemory, place};
 use crate::regalloc::{AllocationError, allocate};
 use crate::verify::{VerifyError, verify};
 
@@ -33,11 +33,22 @@ pub struct Options {
     pub ready_flag: bool,
     /// In which form the host writes the inputs' spikes.
     pub input: InputForm,
+    /// Where rows of weights are to be.
+    pub weights: WeightMemory,
+    /// How they are to be laid out.
+    pub rows: RowLayout,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { config: MachineConfig::default(), profile: &FENN, ready_flag: false, input: InputForm::default() }
+        Self {
+            config: MachineConfig::default(),
+            profile: &FENN,
+            ready_flag: false,
+            input: InputForm::default(),
+            weights: WeightMemory::default(),
+            rows: RowLayout::default(),
+        }
     }
 }
 

@@ -21,6 +21,7 @@ use crate::import::{
 };
 use crate::network::Readout;
 use crate::nir::NirError;
+use crate::place::{RowLayout, WeightMemory};
 
 mod front;
 mod report;
@@ -133,6 +134,13 @@ pub struct Arguments {
     #[arg(long, help_heading = MACHINE)]
     pub ready_flag: bool,
 
+    /// Where rows of weights live; by default in vector memory as far as they fit.
+    #[arg(long, value_name = "MEMORY", default_value = "auto", help_heading = MACHINE)]
+    pub weights: WeightsName,
+    /// How rows of weights are laid out; by default as costs least.
+    #[arg(long, value_name = "LAYOUT", default_value = "auto", help_heading = MACHINE)]
+    pub rows: RowsName,
+
     /// Print completions for a shell and do nothing else.
     #[arg(long, value_name = "SHELL", exclusive = true)]
     pub completions: Option<Shell>,
@@ -184,6 +192,54 @@ impl From<ReadoutName> for Readout {
             ReadoutName::Mean => Self::Mean,
             ReadoutName::Max => Self::Max,
             ReadoutName::Count => Self::Count,
+        }
+    }
+}
+
+/// The names of [`WeightMemory`]s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum WeightsName {
+    /// In vector memory as far as they fit, in DRAM otherwise.
+    Auto,
+    /// In vector memory.
+    Vector,
+    /// In DRAM.
+    Dram,
+}
+
+impl From<WeightsName> for WeightMemory {
+    fn from(name: WeightsName) -> Self {
+        match name {
+            WeightsName::Auto => Self::Auto,
+            WeightsName::Vector => Self::Vector,
+            WeightsName::Dram => Self::Dram,
+        }
+    }
+}
+
+/// The names of [`RowLayout`]s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RowsName {
+    /// As costs least.
+    Auto,
+    /// A number for each target, where that is possible.
+    Dense,
+    /// The targets' addresses, with weights where they differ.
+    Sparse,
+    /// Addresses and weights in vectors of their own.
+    Split,
+    /// Address and weight in one number, where they fit.
+    Packed,
+}
+
+impl From<RowsName> for RowLayout {
+    fn from(name: RowsName) -> Self {
+        match name {
+            RowsName::Auto => Self::Auto,
+            RowsName::Dense => Self::Dense,
+            RowsName::Sparse => Self::Sparse,
+            RowsName::Split => Self::Split,
+            RowsName::Packed => Self::Packed,
         }
     }
 }
@@ -371,6 +427,8 @@ pub fn run(arguments: &Arguments, terminal: Terminal) -> Result<Printed, Failure
         profile: arguments.profile,
         ready_flag: arguments.ready_flag,
         input: arguments.input_form()?,
+        weights: arguments.weights.into(),
+        rows: arguments.rows.into(),
     };
     let compiled =
         compile(&loaded.network, &options).map_err(|error| Failure::Compile { path: path.clone(), error })?;

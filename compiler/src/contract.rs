@@ -3,6 +3,9 @@
 //!
 //! Not here: where things are ([`crate::place`]) and the code that does it ([`crate::lower`]).
 
+use std::fmt;
+use std::str::FromStr;
+
 use fenn_isa::image::Image;
 use fenn_isa::image::manifest::{
     self, Batch, Data, Encoding, EntryPoint, Input, InputSpikes, Manifest, Output, Population, Readout, Recording,
@@ -13,7 +16,7 @@ use fenn_isa::memory::VECTOR_BYTES;
 use crate::backend::Options;
 use crate::lower::{INIT, RUN};
 use crate::network::{Delays, Network, Quantity, Source, StatePolicy};
-use crate::place::{InputPlace, Placement, SpikeList, Spikes, row_bytes};
+use crate::place::{Home, InputPlace, Placement, SpikeList, row_bytes};
 
 /// In which form a host writes the spikes of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -59,6 +62,55 @@ impl Options {
     }
 }
 
+/// Which steps a user wants kept, whatever the length of a run: `FROM`, `FROM:EVERY` or `last:N`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// From a step on, every so many steps.
+    Window(Window),
+    /// The last so many steps, at least 1.
+    Last(u32),
+}
+
+impl Kept {
+    /// The window in a run of `steps` steps; `None` where it has no step.
+    pub fn window(self, steps: u32) -> Option<Window> {
+        let window = match self {
+            Self::Window(window) => window,
+            Self::Last(last) => Window::last(last, steps),
+        };
+        (window.count(steps) > 0).then_some(window)
+    }
+}
+
+impl fmt::Display for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Window(Window { from, every: 1 }) => write!(f, "{from}"),
+            Self::Window(Window { from, every }) => write!(f, "{from}:{every}"),
+            Self::Last(last) => write!(f, "last:{last}"),
+        }
+    }
+}
+
+impl FromStr for Kept {
+    type Err = NoWindow;
+
+    fn from_str(text: &str) -> Result<Self, NoWindow> {
+        let number = |text: &str| text.parse::<u32>().map_err(|_| NoWindow);
+        match text.split_once(':') {
+            None => Ok(Self::Window(Window { from: number(text)?, every: 1 })),
+            Some((_, "0")) => Err(NoWindow),
+            Some(("last", last)) => number(last).map(Self::Last),
+            Some((from, every)) => Ok(Self::Window(Window { from: number(from)?, every: number(every)? })),
+        }
+    }
+}
+
+/// A text that is no [`Kept`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("write FROM, FROM:EVERY or last:N, with steps counted from 0, EVERY and N at least 1: 100, 0:10, last:50")]
+pub struct NoWindow;
+
 /// The manifest of a program.
 pub(crate) fn describe(network: &Network, placement: &Placement, image: &Image) -> Manifest {
     let entry =
@@ -68,8 +120,8 @@ pub(crate) fn describe(network: &Network, placement: &Placement, image: &Image) 
         neurons: input.size,
         encoding: input.encoding.clone(),
         spikes: match *spikes {
-            InputPlace::Bits(Spikes { address, words, slots }) => {
-                InputSpikes::Bits(SpikeArray::dense(address, words, slots))
+            InputPlace::Bits(spikes) => {
+                InputSpikes::Bits(SpikeArray::dense(spikes.first_step(), spikes.words, network.steps))
             }
             InputPlace::List(SpikeList { address, bytes, base, scale, .. }) => {
                 InputSpikes::List(manifest::SpikeList { address, sample_bytes: bytes, base, scale })
@@ -145,10 +197,9 @@ fn data(
     let whole = row_bytes(network.populations[population].size) as u32;
     match quantity {
         Quantity::Event(event) => {
-            let Spikes { address, words, .. } = place.events[event];
-            let Window { from, every } = window.unwrap_or(Window::WHOLE);
-            // The first slot holds the spikes before the run.
-            let address = address + 4 * words * (1 + from);
+            let spikes = place.events[event];
+            let (words, Window { from, every }) = (spikes.words, window.unwrap_or(Window::WHOLE));
+            let address = spikes.first_step() + 4 * words * from;
             let steps = Window { from, every }.count(network.steps);
             Data::Spikes(SpikeArray { address, words, steps, step_stride: 4 * words * every, sample_stride: 0 })
         }
@@ -164,11 +215,38 @@ fn data(
                     format,
                 },
                 _ => {
-                    let vectors = place.variables[variable];
+                    let vectors = match (place.variables[variable], place.copies[variable]) {
+                        (Home::Vector(vectors), _) | (Home::Lane { .. }, Some(vectors)) => vectors,
+                        (Home::Lane { .. }, None) => unreachable!("outputs in lane-local memory have copies"),
+                    };
                     let (address, stride) = (vectors.address, vectors.stride);
                     ValueArray { address, stride, steps: 1, step_stride: 0, sample_stride: 0, format }
                 }
             })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_have_a_text() {
+        for (text, steps, kept) in [
+            ("0", 4, vec![0, 1, 2, 3]),
+            ("2", 4, vec![2, 3]),
+            ("1:2", 6, vec![1, 3, 5]),
+            ("last:2", 9, vec![7, 8]),
+            ("last:20", 3, vec![0, 1, 2]),
+        ] {
+            let window: Kept = text.parse().unwrap();
+            assert_eq!(window.to_string(), text);
+            assert_eq!(window.window(steps).unwrap().steps(steps).collect::<Vec<_>>(), kept, "{text}");
+        }
+        assert_eq!("4".parse::<Kept>().unwrap().window(4), None);
+        for text in ["", "x", "-1", "1:", "1:0", ":3", "last", "last:0", "last:x", "1:2:3", "1..4"] {
+            assert_eq!(text.parse::<Kept>(), Err(NoWindow), "{text}");
         }
     }
 }
