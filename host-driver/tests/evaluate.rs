@@ -12,7 +12,7 @@ use fenn_host::evaluate::{Evaluation, Options, evaluate};
 use fenn_host::session::Session;
 use fenn_host::session::array::Array;
 use fenn_host::sim::Simulator;
-use fenn_isa::image::manifest::{Data, Readout, StatePolicy};
+use fenn_isa::image::manifest::{Data, Readout, StatePolicy, Window};
 use fenn_isa::image::{Image, Segment};
 use fenn_isa::memory::{MachineConfig, Space};
 use fenn_isa::timing::FUNCTIONAL;
@@ -269,6 +269,7 @@ fn arrays_with_gaps_are_read_vector_by_vector() {
     let Data::Values(array) = &mut manifest.recordings[1].data else { panic!("values") };
     (array.address, array.stride, array.step_stride, array.steps) = (128, 192, 64, 3);
     manifest.recordings[1].neurons = 40;
+    manifest.recordings[1].window = Window { from: 1, every: 1 };
     // Every lane of vector memory holds its own number.
     let lanes: Vec<u8> = (0..512i16).flat_map(i16::to_le_bytes).collect();
     image.segments.push(Segment::new(Space::Vector, 0, lanes));
