@@ -14,7 +14,7 @@ use fenn_isa::image::elf::FileError;
 use fenn_isa::memory::{ConfigError, MachineConfig, Space};
 
 use crate::backend::{self, CompileError, compile};
-use crate::contract::InputForm;
+use crate::contract::{InputForm, Kept};
 use crate::description::DescriptionError;
 use crate::import::{
     Comparison, ForcedFormat, ForcedRounding, ImportError, Method, Record, Reset, RoundingName, SpikeFrom,
@@ -31,6 +31,7 @@ const HELP: &str = "\
 Examples:
   fenn-cc network.toml -o network.elf
   fenn-cc braille.nir --dt 1e-4 --calibrate sample0.csv --report -o braille.elf
+  fenn-cc network.toml --record all --window last:20 -o recorded.elf
   fenn-cc network.toml --check
 
 Exit codes:
@@ -58,6 +59,9 @@ pub struct Arguments {
     /// Keep every step's spikes, or all variables too, to be read after a run; a description has its own.
     #[arg(long, value_name = "WHAT")]
     pub record: Option<Record>,
+    /// Keep only the steps from FROM on, every EVERY-th of them, or the last N, of what is recorded.
+    #[arg(long, value_name = "FROM[:EVERY]|last:N")]
+    pub window: Option<Kept>,
     /// Seed of everything random: in a description's equations, or in the calibration of a NIR graph.
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -411,7 +415,7 @@ pub fn run(arguments: &Arguments, terminal: Terminal) -> Result<Printed, Failure
     let output = arguments.output.clone().unwrap_or_else(|| front::default_output(path));
     let output = (!arguments.check).then_some(output);
     output.as_deref().map_or(Ok(()), |output| check_output(path, output))?;
-    let loaded = if front::is_nir(path) {
+    let mut loaded = if front::is_nir(path) {
         front::graph(path, arguments, terminal.progress)?
     } else if let Some(option) = arguments.first_for_nir() {
         let message = format!(
@@ -422,6 +426,13 @@ pub fn run(arguments: &Arguments, terminal: Terminal) -> Result<Printed, Failure
     } else {
         front::description(path, arguments, terminal.color)?
     };
+    if let Some(kept) = arguments.window {
+        let steps = loaded.network.steps;
+        let message =
+            || format!("--window {kept} keeps nothing of a run of {steps} steps, which are 0 to {}", steps - 1);
+        let window = kept.window(steps).ok_or_else(|| Failure::Usage(message()))?;
+        loaded.network.recordings.iter_mut().for_each(|recording| recording.window = window);
+    }
     let options = backend::Options {
         config,
         profile: arguments.profile,

@@ -241,3 +241,44 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn populations_are_reset_and_recordings_have_windows() {
+    let text = r#"
+        name = "windows"
+        steps = 10
+        state = "carried"
+        [[population]]
+        name = "hidden"
+        size = 3
+        reset = true
+        equations = "V = 0.5h10; W = 0.25h10;"
+        [population.variables]
+        V = { type = "s5_10_sat_t" }
+        W = { type = "s5_10_sat_t", reset = false }
+        [[output]]
+        population = "hidden"
+        variable = "V"
+        [[record]]
+        population = "hidden"
+        variable = "V"
+        from = 3
+        every = 2
+        [[record]]
+        population = "hidden"
+        variable = "W"
+        last = 4
+    "#;
+    let network = |text: &str| parse(text, "windows.toml", Path::new("."), &Options::default()).unwrap().network;
+    let carried = network(text);
+    let resets = |network: &fenn_compiler::network::Network| {
+        network.populations[0].variables.iter().map(|variable| variable.reset).collect::<Vec<_>>()
+    };
+    assert_eq!((resets(&carried), carried.forgets_spikes(0)), (vec![true, false], false));
+    let windows: Vec<Window> = carried.recordings.iter().map(|recording| recording.window).collect();
+    assert_eq!(windows, [Window { from: 3, every: 2 }, Window { from: 6, every: 1 }]);
+    let whole = network(&text.replace(", reset = false", ""));
+    assert_eq!((resets(&whole), whole.forgets_spikes(0)), (vec![true, true], true));
+    let neither = network(&text.replace("reset = true", ""));
+    assert_eq!((resets(&neither), neither.forgets_spikes(0)), (vec![false, false], false));
+}
