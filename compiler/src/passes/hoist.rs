@@ -5,6 +5,8 @@
 //! that would need more registers than there are, with a few left over for [`super::schedule`]; what removes the most
 //! instructions goes first. Inner loops come before outer ones, so that a constant leaves as many as it can.
 //!
+//! Where a computed jump relies on the layout nothing is taken out.
+//!
 //! A loop here is what lies between a label and a branch back to it, where control enters at the label only.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +17,7 @@ use fenn_isa::timing::draws;
 use fenn_isa::{Class, Op};
 
 use super::Context;
-use crate::ir::flow::label_positions;
+use crate::ir::flow::{label_positions, laid_out};
 use crate::ir::{Arg, Code, File, Inst, Item, Reg};
 use crate::regalloc::liveness::intervals;
 
@@ -85,7 +87,8 @@ fn hoist(code: &mut Code, range: Range<usize>) -> bool {
     }
     // Equal instructions by what they compute, in the order of the first of each.
     let mut same: Vec<(Op, Vec<Arg>, Vec<(usize, Reg)>)> = Vec::new();
-    for at in range.clone() {
+    let fixed = laid_out(code);
+    for at in range.clone().filter(|at| !fixed[*at]) {
         let Item::Inst(inst) = &code.items[at] else { continue };
         let Some(def) = inst.defs().next().filter(|def| definitions[def] == 1) else { continue };
         if !is_pure(inst) || inst.uses().any(|reg| changed.contains(&reg)) {
