@@ -72,6 +72,15 @@ fn is_pure(inst: &Inst) -> bool {
     (arithmetic || inst.op == Op::VFill) && !draws(inst.op)
 }
 
+/// Instructions that compute the same.
+struct Equal {
+    op: Op,
+    /// All but the destination.
+    args: Vec<Arg>,
+    /// Their items and destinations.
+    members: Vec<(usize, Reg)>,
+}
+
 /// Takes out of the loop over the items `range` what can be taken out now; whether there was anything.
 fn hoist(code: &mut Code, range: Range<usize>) -> bool {
     let mut definitions: BTreeMap<Reg, u32> = BTreeMap::new();
@@ -86,7 +95,7 @@ fn hoist(code: &mut Code, range: Range<usize>) -> bool {
         }
     }
     // Equal instructions by what they compute, in the order of the first of each.
-    let mut same: Vec<(Op, Vec<Arg>, Vec<(usize, Reg)>)> = Vec::new();
+    let mut same: Vec<Equal> = Vec::new();
     let fixed = laid_out(code);
     for at in range.clone().filter(|at| !fixed[*at]) {
         let Item::Inst(inst) = &code.items[at] else { continue };
@@ -94,12 +103,12 @@ fn hoist(code: &mut Code, range: Range<usize>) -> bool {
         if !is_pure(inst) || inst.uses().any(|reg| changed.contains(&reg)) {
             continue;
         }
-        match same.iter_mut().find(|(op, args, _)| *op == inst.op && *args == inst.args[1..]) {
-            Some((_, _, members)) => members.push((at, def)),
-            None => same.push((inst.op, inst.args[1..].to_vec(), vec![(at, def)])),
+        match same.iter_mut().find(|equal| equal.op == inst.op && equal.args == inst.args[1..]) {
+            Some(equal) => equal.members.push((at, def)),
+            None => same.push(Equal { op: inst.op, args: inst.args[1..].to_vec(), members: vec![(at, def)] }),
         }
     }
-    same.sort_by_key(|(_, _, members)| std::cmp::Reverse(members.len()));
+    same.sort_by_key(|equal| std::cmp::Reverse(equal.members.len()));
     let intervals: BTreeMap<Reg, (usize, usize)> =
         intervals(code).into_iter().map(|interval| (interval.reg, (interval.start, interval.end))).collect();
     let (first, last) = (2 * range.start, 2 * range.end - 1);
@@ -118,7 +127,7 @@ fn hoist(code: &mut Code, range: Range<usize>) -> bool {
     let mut moved: Vec<Item> = Vec::new();
     let mut gone: BTreeSet<usize> = BTreeSet::new();
     let mut renamed: BTreeMap<Reg, Reg> = BTreeMap::new();
-    for (_, _, members) in same {
+    for Equal { members, .. } in same {
         let inside = |reg: Reg| intervals[&reg].0 >= first && intervals[&reg].1 <= last;
         let members: Vec<_> = members.into_iter().filter(|(_, reg)| inside(*reg)).collect();
         let Some((at, kept)) = members.first().copied() else { continue };
