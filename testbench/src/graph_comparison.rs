@@ -79,6 +79,8 @@ pub struct UnitReport {
     pub found: usize,
     /// Steps and neurons at which only one of them spikes.
     pub mismatches: usize,
+    /// The first of them: the step, the neuron, and whether it is the program that spikes.
+    pub first: Option<(usize, usize, bool)>,
     /// Of the counts per neuron, where both vary.
     pub correlation: Option<f64>,
 }
@@ -126,12 +128,14 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kinds: Vec<String> = self.kinds.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
         writeln!(f, "nodes: {}{}", kinds.join(", "), if self.exact { "; exact" } else { "" })?;
-        for UnitReport { name, kind, size, expected, found, mismatches, correlation } in &self.units {
+        for UnitReport { name, kind, size, expected, found, mismatches, first, correlation } in &self.units {
             let correlation = correlation.map_or_else(|| "-".to_owned(), |r| format!("{r:.4}"));
-            writeln!(
-                f,
-                "{name} ({kind}, {size}): {found} spikes instead of {expected}, {mismatches} off, correlation {correlation}"
-            )?;
+            write!(f, "{name} ({kind}, {size}): {found} spikes instead of {expected}, {mismatches} off")?;
+            if let Some((step, neuron, spikes)) = first {
+                let does = if *spikes { "spikes" } else { "does not spike" };
+                write!(f, " (first: neuron {neuron} {does} in step {step})")?;
+            }
+            writeln!(f, ", correlation {correlation}")?;
         }
         for ReadoutReport { name, readout, deviation, largest } in &self.outputs {
             writeln!(f, "{name} ({readout:?}): deviation {deviation:.4}, {largest:.4} at most")?;
@@ -404,14 +408,18 @@ fn compare_units(
             continue;
         }
         let (a, b) = (counts(expected), counts(found));
-        let pairs = expected.iter().flatten().zip(found.iter().flatten());
+        let pairs = || expected.iter().flatten().zip(found.iter().flatten());
         let unit = UnitReport {
             name: name.clone(),
             kind,
             size: a.len(),
             expected: a.iter().sum::<f64>() as usize,
             found: b.iter().sum::<f64>() as usize,
-            mismatches: pairs.filter(|(a, b)| a != b).count(),
+            mismatches: pairs().filter(|(a, b)| a != b).count(),
+            first: pairs()
+                .zip(0..)
+                .find(|((a, b), _)| a != b)
+                .map(|((_, b), at)| (at / a.len(), at % a.len(), *b > 0.5)),
             correlation: correlation(&a, &b),
         };
         report.failures.extend(unit.failure(report.exact, spread));
@@ -421,7 +429,7 @@ fn compare_units(
 
 impl UnitReport {
     fn failure(&self, exact: bool, spread: &Spread) -> Option<String> {
-        let Self { name, kind, size, expected, found, mismatches, correlation } = self;
+        let Self { name, kind, size, expected, found, mismatches, first: _, correlation } = self;
         if exact {
             return (*mismatches > 0).then(|| format!("{name} ({kind}): {mismatches} spikes differ, and none may"));
         }
