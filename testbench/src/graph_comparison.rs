@@ -48,7 +48,7 @@ use crate::random_graphs::{self, Case, EXACT_FORMAT};
 /// Of the reference's spikes of a population, by how many the program's may be off.
 pub const COUNT_PERCENT: f64 = 2.0;
 /// And by so many more.
-pub const COUNT_SLACK: f64 = 3.0;
+pub const COUNT_SLACK: f64 = 4.0;
 /// Of counts per neuron.
 pub const CORRELATION: f64 = 0.98;
 /// For which the correlation is asked.
