@@ -8,20 +8,17 @@
 use std::collections::BTreeMap;
 
 use fenn_isa::code::{Label, LinkError, Linked, link};
-use fenn_isa::image::manifest::{
-    self, Data, Encoding, EntryPoint, Input, InputSpikes, Manifest, Output, Population, Readout, Recording, SpikeArray,
-    VERSION, ValueArray, Variable,
-};
 use fenn_isa::image::{Image, ImageError, Segment, Symbol, SymbolKind};
-use fenn_isa::memory::{MachineConfig, Space, VECTOR_BYTES};
+use fenn_isa::memory::{MachineConfig, Space};
 use fenn_isa::timing::{FENN, Profile};
 use serde::Serialize;
 
+use crate::contract::{InputForm, describe};
 use crate::ir::{Code, Inst, Item};
-use crate::lower::{INIT, Limits, RUN, lower};
-use crate::network::{Delays, Network, Quantity, Source};
+use crate::lower::{Limits, lower};
+use crate::network::Network;
 use crate::passes::{self, Context, PassError};
-use crate::place::{Array, DoesNotFit, InputPlace, Placement, SpikeList, Spikes, place, row_bytes};
+use crate::place::{Array, DoesNotFit, Placement, RowLayout, WeightMemory, place};
 use crate::regalloc::{AllocationError, allocate};
 use crate::verify::{VerifyError, verify};
 
@@ -36,55 +33,22 @@ pub struct Options {
     pub ready_flag: bool,
     /// In which form the host writes the inputs' spikes.
     pub input: InputForm,
-}
-
-/// In which form a host writes the spikes of an input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum InputForm {
-    /// A list where it is certain to be long enough for every sample and takes no more than a quarter of scalar memory,
-    /// otherwise bits: a list costs the program fewer instructions, whatever the spikes are.
-    #[default]
-    Auto,
-    /// One bit per neuron and step.
-    Bits,
-    /// A list with room for so many spikes in a run; if not stated, for as many as there can be. An input whose spikes of
-    /// earlier steps are needed, because they act later, is in bits all the same.
-    List(Option<u32>),
-}
-
-/// Whether a projection looks at the input's spikes of earlier steps.
-fn looked_back_on(network: &Network, input: usize) -> bool {
-    let readers = network.projections.iter().filter(|projection| projection.source == Source::Input(input));
-    readers.map(|reader| &reader.delays).any(|delays| match delays {
-        Delays::None | Delays::Ring(_) => false,
-        Delays::Uniform(_) | Delays::Sorted(_) => delays.longest() > 0,
-    })
-}
-
-impl Options {
-    /// Room for how many spikes the list of input `index` has; `None` for bits.
-    pub(crate) fn listed_spikes(&self, network: &Network, index: usize) -> Option<u64> {
-        let input = &network.inputs[index];
-        let most = match input.encoding {
-            Encoding::Spikes => u64::from(input.size) * u64::from(network.steps),
-            // Every neuron spikes once or not at all.
-            Encoding::Latency { .. } => input.size.into(),
-        };
-        match self.input {
-            InputForm::Bits => None,
-            _ if looked_back_on(network, index) => None,
-            InputForm::List(spikes) => Some(spikes.map_or(most, |spikes| most.min(spikes.into()))),
-            InputForm::Auto => {
-                let bytes = 4 * (u64::from(network.steps) + most) * network.inputs.len() as u64;
-                (bytes <= u64::from(self.config.scalar_bytes / 4)).then_some(most)
-            }
-        }
-    }
+    /// Where rows of weights are to be.
+    pub weights: WeightMemory,
+    /// How they are to be laid out.
+    pub rows: RowLayout,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { config: MachineConfig::default(), profile: &FENN, ready_flag: false, input: InputForm::default() }
+        Self {
+            config: MachineConfig::default(),
+            profile: &FENN,
+            ready_flag: false,
+            input: InputForm::default(),
+            weights: WeightMemory::default(),
+            rows: RowLayout::default(),
+        }
     }
 }
 
@@ -271,96 +235,6 @@ fn symbols(code: &Code, labels: &[Option<u32>], placement: &Placement, words: us
         global: false,
     });
     code.chain(arrays).collect()
-}
-
-fn describe(network: &Network, placement: &Placement, image: &Image) -> Manifest {
-    let entry =
-        |name: &str| image.symbol(name).map(|symbol| EntryPoint { name: name.to_owned(), address: symbol.address });
-    let inputs = network.inputs.iter().zip(&placement.inputs).map(|(input, spikes)| Input {
-        name: input.name.clone(),
-        neurons: input.size,
-        encoding: input.encoding.clone(),
-        spikes: match *spikes {
-            InputPlace::Bits(Spikes { address, words, slots }) => {
-                InputSpikes::Bits(SpikeArray { address, words, steps: slots })
-            }
-            InputPlace::List(SpikeList { address, bytes, base, scale, .. }) => {
-                InputSpikes::List(manifest::SpikeList { address, bytes, base, scale })
-            }
-        },
-    });
-    let outputs = network.outputs.iter().map(|output| {
-        let population = &network.populations[output.population];
-        let last = output.readout == Readout::Last;
-        Output {
-            name: population.name.clone(),
-            neurons: population.size,
-            data: data(network, placement, output.population, output.quantity, last),
-            readout: output.readout,
-        }
-    });
-    let recordings = network.recordings.iter().map(|recording| {
-        let population = &network.populations[recording.population];
-        let kernel = &population.kernel;
-        Recording {
-            population: population.name.clone(),
-            name: match recording.quantity {
-                Quantity::Variable(index) => kernel.variables[index].name.clone(),
-                Quantity::Event(index) => kernel.events[index].clone(),
-            },
-            neurons: population.size,
-            data: data(network, placement, recording.population, recording.quantity, false),
-        }
-    });
-    let populations = network.populations.iter().map(|population| Population {
-        name: population.name.clone(),
-        neurons: population.size,
-        variables: population
-            .kernel
-            .variables
-            .iter()
-            .map(|slot| Variable { name: slot.name.clone(), format: slot.ty.format })
-            .collect(),
-    });
-    Manifest {
-        version: VERSION,
-        name: network.name.clone(),
-        generator: concat!("fenn-cc ", env!("CARGO_PKG_VERSION")).to_owned(),
-        time_step_ms: network.time_step_ms,
-        steps: network.steps,
-        state: network.state,
-        seed: placement.seeds.map(|_| network.seed),
-        entry_points: [INIT, RUN].into_iter().filter_map(entry).collect(),
-        inputs: inputs.collect(),
-        outputs: outputs.collect(),
-        recordings: recordings.collect(),
-        populations: populations.collect(),
-    }
-}
-
-/// Where a quantity is: its state at the end (`last`), or every step's.
-fn data(network: &Network, placement: &Placement, population: usize, quantity: Quantity, last: bool) -> Data {
-    let place = &placement.populations[population];
-    let whole = row_bytes(network.populations[population].size) as u32;
-    match quantity {
-        Quantity::Event(event) => {
-            let Spikes { address, words, .. } = place.events[event];
-            // The first slot holds the spikes before the run.
-            Data::Spikes(SpikeArray { address: address + 4 * words, words, steps: network.steps })
-        }
-        Quantity::Variable(variable) => {
-            let format = network.populations[population].kernel.variables[variable].ty.format;
-            Data::Values(match place.records[variable].filter(|_| !last) {
-                Some(address) => {
-                    ValueArray { address, stride: VECTOR_BYTES, steps: network.steps, step_stride: whole, format }
-                }
-                None => {
-                    let vectors = place.variables[variable];
-                    ValueArray { address: vectors.address, stride: vectors.stride, steps: 1, step_stride: 0, format }
-                }
-            })
-        }
-    }
 }
 
 fn report(

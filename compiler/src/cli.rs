@@ -13,11 +13,15 @@ use fenn_isa::file::write_whole;
 use fenn_isa::image::elf::FileError;
 use fenn_isa::memory::{ConfigError, MachineConfig, Space};
 
-use crate::backend::{self, CompileError, InputForm, compile};
+use crate::backend::{self, CompileError, compile};
+use crate::contract::{InputForm, Kept};
 use crate::description::DescriptionError;
-use crate::import::{Comparison, ForcedFormat, ImportError, Method, Record, Reset, SpikeFrom};
+use crate::import::{
+    Comparison, ForcedFormat, ForcedRounding, ImportError, Method, Record, Reset, RoundingName, SpikeFrom,
+};
 use crate::network::Readout;
 use crate::nir::NirError;
+use crate::place::{RowLayout, WeightMemory};
 
 mod front;
 mod report;
@@ -27,6 +31,7 @@ const HELP: &str = "\
 Examples:
   fenn-cc network.toml -o network.elf
   fenn-cc braille.nir --dt 1e-4 --calibrate sample0.csv --report -o braille.elf
+  fenn-cc network.toml --record all --window last:20 -o recorded.elf
   fenn-cc network.toml --check
 
 Exit codes:
@@ -54,6 +59,9 @@ pub struct Arguments {
     /// Keep every step's spikes, or all variables too, to be read after a run; a description has its own.
     #[arg(long, value_name = "WHAT")]
     pub record: Option<Record>,
+    /// Keep only the steps from FROM on, every EVERY-th of them, or the last N, of what is recorded.
+    #[arg(long, value_name = "FROM[:EVERY]|last:N")]
+    pub window: Option<Kept>,
     /// Seed of everything random: in a description's equations, or in the calibration of a NIR graph.
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -97,6 +105,15 @@ pub struct Arguments {
     /// A number format that is not to be searched for; may be repeated.
     #[arg(long, value_name = "NODE.I=sX.Y", help_heading = NIR)]
     pub format: Vec<ForcedFormat>,
+    /// How the neurons' operations round.
+    #[arg(long, value_name = "ROUNDING", help_heading = NIR)]
+    pub rounding: Option<RoundingName>,
+    /// How the operations on one population's I or V round; may be repeated.
+    #[arg(long, value_name = "NODE.V=ROUNDING", help_heading = NIR)]
+    pub round: Vec<ForcedRounding>,
+    /// How many of a population's weights a number format may clip, in percent; by default 1.
+    #[arg(long, value_name = "PERCENT", value_parser = percent, help_heading = NIR)]
+    pub clip: Option<f64>,
 
     /// Instructions that fit into instruction memory.
     #[arg(long, value_name = "N", value_parser = size(4), help_heading = MACHINE)]
@@ -120,6 +137,13 @@ pub struct Arguments {
     /// End a run by setting a word in scalar memory, as a board's host expects, rather than by ecall.
     #[arg(long, help_heading = MACHINE)]
     pub ready_flag: bool,
+
+    /// Where rows of weights live; by default in vector memory as far as they fit.
+    #[arg(long, value_name = "MEMORY", default_value = "auto", help_heading = MACHINE)]
+    pub weights: WeightsName,
+    /// How rows of weights are laid out; by default as costs least.
+    #[arg(long, value_name = "LAYOUT", default_value = "auto", help_heading = MACHINE)]
+    pub rows: RowsName,
 
     /// Print completions for a shell and do nothing else.
     #[arg(long, value_name = "SHELL", exclusive = true)]
@@ -146,6 +170,12 @@ pub enum InputName {
     List,
 }
 
+/// 0 to 100.
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number| (0.0..=100.0).contains(number));
+    number.ok_or_else(|| "a number from 0 to 100 is needed".to_owned())
+}
+
 /// The names of [`Readout`]s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ReadoutName {
@@ -166,6 +196,54 @@ impl From<ReadoutName> for Readout {
             ReadoutName::Mean => Self::Mean,
             ReadoutName::Max => Self::Max,
             ReadoutName::Count => Self::Count,
+        }
+    }
+}
+
+/// The names of [`WeightMemory`]s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum WeightsName {
+    /// In vector memory as far as they fit, in DRAM otherwise.
+    Auto,
+    /// In vector memory.
+    Vector,
+    /// In DRAM.
+    Dram,
+}
+
+impl From<WeightsName> for WeightMemory {
+    fn from(name: WeightsName) -> Self {
+        match name {
+            WeightsName::Auto => Self::Auto,
+            WeightsName::Vector => Self::Vector,
+            WeightsName::Dram => Self::Dram,
+        }
+    }
+}
+
+/// The names of [`RowLayout`]s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RowsName {
+    /// As costs least.
+    Auto,
+    /// A number for each target, where that is possible.
+    Dense,
+    /// The targets' addresses, with weights where they differ.
+    Sparse,
+    /// Addresses and weights in vectors of their own.
+    Split,
+    /// Address and weight in one number, where they fit.
+    Packed,
+}
+
+impl From<RowsName> for RowLayout {
+    fn from(name: RowsName) -> Self {
+        match name {
+            RowsName::Auto => Self::Auto,
+            RowsName::Dense => Self::Dense,
+            RowsName::Sparse => Self::Sparse,
+            RowsName::Split => Self::Split,
+            RowsName::Packed => Self::Packed,
         }
     }
 }
@@ -207,6 +285,9 @@ impl Arguments {
             ("--readout", self.readout.is_some()),
             ("--calibrate", !self.calibrate.is_empty()),
             ("--format", !self.format.is_empty()),
+            ("--rounding", self.rounding.is_some()),
+            ("--round", !self.round.is_empty()),
+            ("--clip", self.clip.is_some()),
         ];
         options.into_iter().find(|(_, given)| *given).map(|(option, _)| option)
     }
@@ -334,7 +415,7 @@ pub fn run(arguments: &Arguments, terminal: Terminal) -> Result<Printed, Failure
     let output = arguments.output.clone().unwrap_or_else(|| front::default_output(path));
     let output = (!arguments.check).then_some(output);
     output.as_deref().map_or(Ok(()), |output| check_output(path, output))?;
-    let loaded = if front::is_nir(path) {
+    let mut loaded = if front::is_nir(path) {
         front::graph(path, arguments, terminal.progress)?
     } else if let Some(option) = arguments.first_for_nir() {
         let message = format!(
@@ -345,11 +426,20 @@ pub fn run(arguments: &Arguments, terminal: Terminal) -> Result<Printed, Failure
     } else {
         front::description(path, arguments, terminal.color)?
     };
+    if let Some(kept) = arguments.window {
+        let steps = loaded.network.steps;
+        let message =
+            || format!("--window {kept} keeps nothing of a run of {steps} steps, which are 0 to {}", steps - 1);
+        let window = kept.window(steps).ok_or_else(|| Failure::Usage(message()))?;
+        loaded.network.recordings.iter_mut().for_each(|recording| recording.window = window);
+    }
     let options = backend::Options {
         config,
         profile: arguments.profile,
         ready_flag: arguments.ready_flag,
         input: arguments.input_form()?,
+        weights: arguments.weights.into(),
+        rows: arguments.rows.into(),
     };
     let compiled =
         compile(&loaded.network, &options).map_err(|error| Failure::Compile { path: path.clone(), error })?;

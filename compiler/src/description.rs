@@ -28,13 +28,16 @@
 //! name = "hidden"
 //! size = 3
 //! events = ["Spike"]
+//! ## Where state is carried: all its variables begin anew in each run but those that say reset = false. If none does, its
+//! ## spikes of earlier runs are forgotten too.
+//! reset = true
 //! equations = '''
 //! V = (Alpha * V) + I;
 //! I = 0.0h10;
 //! if (V >= VThresh) { Spike(); V -= VThresh; }
 //! '''                    # or { file = "hidden.eq" }
 //! [population.variables]
-//! V = { type = "s5_10_sat_t", initial = 0.25 }   # initial: 0 by default; reset = false, if state is carried
+//! V = { type = "s5_10_sat_t", initial = 0.25 }   # initial: 0 by default; reset = true or false, if state is carried
 //! I = { type = "s5_10_sat_t" }
 //! [population.parameters]
 //! Alpha = { type = "s0_15_t", value = "exp(-dt/20)" }
@@ -54,6 +57,8 @@
 //! [[record]]             # kept of every step besides
 //! population = "hidden"
 //! variable = "V"         # or event = "Spike"
+//! from = 2               # only from this step on; last = 8: only the last 8 steps
+//! every = 2              # only every other step of these
 //! # "#;
 //! # use fenn_compiler::description::{Options, parse};
 //! # let described = parse(text, "network.toml", ".".as_ref(), &Options::default()).unwrap();

@@ -354,18 +354,17 @@ impl<'n> Interpreter<'n> {
         if all {
             self.generators = generator_seeds(self.network.seed);
         }
-        for (state, population) in self.states.iter_mut().zip(&self.network.populations) {
-            for (codes, variable) in state.variables.iter_mut().zip(&population.variables) {
+        let states = self.states.iter_mut().zip(&mut self.rings).zip(&self.network.populations);
+        for (index, ((state, rings), population)) in states.enumerate() {
+            for ((codes, ring), variable) in state.variables.iter_mut().zip(rings).zip(&population.variables) {
                 if all || variable.reset {
                     *codes = fill(&variable.initial, population.size);
+                    ring.sums.iter_mut().for_each(|sums| sums.fill(0));
                 }
             }
-            if all {
+            if self.network.forgets_spikes(index) {
                 state.events.iter_mut().flatten().for_each(Vec::clear);
             }
-        }
-        if all {
-            self.rings.iter_mut().flatten().flat_map(|ring| &mut ring.sums).for_each(|sums| sums.fill(0));
         }
     }
 

@@ -11,9 +11,11 @@
 
 pub mod backend;
 pub mod cli;
+pub mod contract;
 pub mod description;
 pub mod diagnostic;
 pub mod equation;
+pub mod export;
 pub mod import;
 pub mod interpret;
 pub mod ir;

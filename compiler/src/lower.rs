@@ -1,20 +1,23 @@
 //! Lowering: the network, with its arrays placed, to machine code on virtual registers.
 //!
 //! Contract: the code of one run is: bring variables and spikes to their state before a run; then for each step the
-//! schedule's phases in order; then tell the host. `init`, where there is one, seeds the generators and falls into
-//! `run`. Pointers that move from step to step (into input spikes and recordings) live in registers for the whole run.
+//! placement's actions in order; then copy what a host reads to where it can, and tell it. `init`, where there is one, seeds the
+//! generators, fills what keeps its value from run to run, and falls into `run`. Pointers that move from step to step
+//! (into input spikes and recordings) live in registers for the whole run.
 //!
-//! One file per kind of phase: `propagate` (spikes through weights) and `update` (neuron programs). Every vector
-//! lies in vector memory at an address the placement gives; nothing here decides where.
+//! One file per kind of action: `propagate` (spikes through weights) and `update` (neuron programs). Every array
+//! lies where the placement says; nothing here decides where.
 
 use fenn_isa::Op;
 use fenn_isa::memory::{LANES, VECTOR_BYTES};
 use fenn_isa::operand::OperandKind;
 
 use crate::ir::{Arg, Code, Reg};
-use crate::network::{Network, Phase, StatePolicy, Values};
-use crate::place::{InputPlace, Placement, PopulationPlace, Spikes, Vectors};
+use crate::network::{Network, StatePolicy, Values};
+use crate::place::{Action, Home, InputPlace, Placement, Slots, Spikes, Vectors, When};
+use lanes::{At, Pointers, load, store};
 
+mod lanes;
 mod propagate;
 mod spikes;
 mod update;
@@ -56,8 +59,11 @@ struct Lowering<'a> {
 struct StepPointers {
     /// For each input.
     inputs: Vec<InputPointer>,
-    /// To the slot *before* the step's, for each population's recorded events.
+    /// For each population's events: to the slot *before* the step's where each step has one; in a ring, how many bytes
+    /// behind the first slot the latest is.
     events: Vec<Vec<Option<Reg>>>,
+    /// For each ring of sums: how many bytes it has turned.
+    rings: Vec<Reg>,
     /// To the step's vectors, for each population's recorded variables.
     records: Vec<Vec<Option<Reg>>>,
 }
@@ -73,35 +79,28 @@ struct Address {
     offset: i64,
 }
 
-/// Which spikes of a population's event are wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum When {
-    /// Those of the latest update before this step.
-    Before,
-    /// Those of this step's update.
-    Now,
-}
-
 impl Lowering<'_> {
     fn program(&mut self) {
         let carried = self.network.state == StatePolicy::Carried;
-        if carried && self.placement.seeds.is_some() {
+        if carried && (self.placement.seeds.is_some() || self.keeps_lanes()) {
             self.code.entry(INIT.to_owned());
             self.seed();
+            self.fill_lanes();
         }
         self.code.entry(RUN.to_owned());
         if !carried {
             self.seed();
+            self.fill_lanes();
         }
         self.clear_ready_flag();
         self.reset();
         self.start_pointers();
         let left = self.code.constant(i64::from(self.network.steps));
         let step = self.code.name("step".to_owned());
-        for phase in &self.network.schedule {
-            match phase {
-                Phase::Propagate(projection) => self.propagate(*projection),
-                Phase::Update(population) => self.update(*population),
+        for action in &self.placement.actions {
+            match action {
+                Action::Propagate(bundle) => self.propagate(*bundle),
+                Action::Update(population) => self.update(*population),
             }
         }
         self.code.name("next_step".to_owned());
@@ -109,6 +108,7 @@ impl Lowering<'_> {
         self.code.advance(left, -1);
         self.code.emit(Op::Bne, &[left.into(), Arg::Zero, step.into()]);
         self.code.name("done".to_owned());
+        self.publish();
         self.end();
     }
 
@@ -141,17 +141,29 @@ impl Lowering<'_> {
     fn start_pointers(&mut self) {
         for input in &self.placement.inputs {
             let address = match input {
-                InputPlace::Bits(spikes) => spikes.address,
+                InputPlace::Bits(spikes) => spikes.first_step(),
                 InputPlace::List(list) => list.address,
             };
             self.step.inputs.push(InputPointer(self.code.constant(address.into())));
         }
         for place in &self.placement.populations {
-            let events =
-                place.events.iter().map(|spikes| (spikes.slots > 1).then(|| self.code.constant(spikes.address.into())));
-            self.step.events.push(events.collect());
+            let mut events = Vec::new();
+            for spikes in &place.events {
+                events.push(match spikes.slots {
+                    Slots::Latest => None,
+                    Slots::Steps { .. } => {
+                        let before = spikes.first_step() - spikes.slot_bytes();
+                        Some(self.code.constant(before.into()))
+                    }
+                    Slots::Ring { position, .. } => Some(start_position(&mut self.code, position)),
+                });
+            }
+            self.step.events.push(events);
             let records = place.records.iter().map(|record| record.map(|address| self.code.constant(address.into())));
             self.step.records.push(records.collect());
+        }
+        for ring in &self.placement.rings {
+            self.step.rings.push(start_position(&mut self.code, ring.position));
         }
     }
 
@@ -166,7 +178,9 @@ impl Lowering<'_> {
         }
         for (index, place) in self.placement.populations.iter().enumerate() {
             for (pointer, spikes) in self.step.events[index].iter().zip(&place.events) {
-                pointer.iter().for_each(|pointer| self.code.advance(*pointer, spikes.slot_bytes().into()));
+                if let (Some(pointer), Slots::Steps { .. }) = (pointer, spikes.slots) {
+                    self.code.advance(*pointer, spikes.slot_bytes().into());
+                }
             }
             for pointer in self.step.records[index].iter().flatten() {
                 self.code.advance(*pointer, i64::from(place.blocks * VECTOR_BYTES));
@@ -174,16 +188,49 @@ impl Lowering<'_> {
         }
     }
 
-    /// Where a population's spikes of one event are.
-    fn event_address(&self, population: usize, event: usize, when: When) -> Address {
-        let spikes = self.placement.populations[population].events[event];
-        match self.step.events[population][event] {
-            Some(base) => {
-                let offset = if when == When::Now { spikes.slot_bytes().into() } else { 0 };
-                Address { base: Some(base), offset }
+    /// Makes room in the rings of a population's events for the spikes of an update.
+    fn advance_rings(&mut self, population: usize) {
+        for (event, spikes) in self.placement.populations[population].events.iter().enumerate() {
+            if let (Some(latest), Slots::Ring { .. }) = (self.step.events[population][event], spikes.slots) {
+                self.code.advance(latest, spikes.slot_bytes().into());
+                let again = self.plus(latest, -i64::from(spikes.count() * spikes.slot_bytes()));
+                // The lesser without sign: what is below 0 is very large.
+                self.code.emit(Op::Minu, &[latest.into(), latest.into(), again.into()]);
             }
-            None => Address { base: None, offset: spikes.address.into() },
         }
+    }
+
+    /// Where a population's spikes of one event are, of so many updates before that of `when`.
+    fn event_address(&mut self, population: usize, event: usize, when: When, ago: u32) -> Address {
+        let spikes = self.placement.populations[population].events[event];
+        let back = -i64::from(ago * spikes.slot_bytes());
+        match (self.step.events[population][event], spikes.slots) {
+            (Some(base), Slots::Steps { .. }) => {
+                let now = if when == When::Now { i64::from(spikes.slot_bytes()) } else { 0 };
+                Address { base: Some(base), offset: now + back }
+            }
+            (Some(latest), _) if ago > 0 => {
+                let back = self.plus(latest, back);
+                self.in_ring(back, &spikes)
+            }
+            (base, _) => Address { base, offset: spikes.address.into() },
+        }
+    }
+
+    /// The slot that is `offset` bytes behind the first one of a ring; less than none means as much before its end.
+    fn in_ring(&mut self, offset: Reg, spikes: &Spikes) -> Address {
+        let again = self.plus(offset, i64::from(spikes.count() * spikes.slot_bytes()));
+        let offset = self.code.def_x(Op::Minu, &[offset.into(), again.into()]);
+        Address { base: Some(offset), offset: spikes.address.into() }
+    }
+
+    /// A new register that holds `reg + amount`.
+    fn plus(&mut self, reg: Reg, amount: i64) -> Reg {
+        if OperandKind::Imm12.range().contains(&amount) {
+            return self.code.def_x(Op::Addi, &[reg.into(), amount.into()]);
+        }
+        let amount = self.code.constant(amount);
+        self.code.def_x(Op::Add, &[reg.into(), amount.into()])
     }
 
     /// A register and an offset that fits a load for `span` bytes from `address` on. The register is not to be written.
@@ -216,14 +263,7 @@ impl Lowering<'_> {
     fn reset(&mut self) {
         for (population, place) in self.network.populations.iter().zip(&self.placement.populations) {
             for (index, variable) in population.variables.iter().enumerate().filter(|(_, variable)| variable.reset) {
-                match (&variable.initial, place.initial[index]) {
-                    (Values::Uniform(code), _) => {
-                        let value = self.code.def_v(Op::VLui, &[i64::from(*code).into()]);
-                        self.fill(value, place, place.variables[index]);
-                    }
-                    (Values::PerNeuron(_), Some(from)) => self.copy_vectors(place.blocks, from, place.variables[index]),
-                    (Values::PerNeuron(_), None) => unreachable!("values restored before a run have been placed"),
-                }
+                self.set_variable(&variable.initial, place.initial[index], place.variables[index], place.blocks);
             }
             for spikes in &place.events {
                 self.reset_spikes(*spikes);
@@ -231,72 +271,74 @@ impl Lowering<'_> {
         }
     }
 
-    fn fill(&mut self, value: Reg, place: &PopulationPlace, to: Vectors) {
-        self.for_vectors(place.blocks, &[to], |code, at| {
-            code.emit(Op::VStore, &[value.into(), at[0].1.into(), at[0].0]);
-        });
-    }
-
-    fn copy_vectors(&mut self, blocks: u32, from: Vectors, to: Vectors) {
-        self.for_vectors(blocks, &[from, to], |code, at| {
-            let value = code.def_v(Op::VLoadV, &[at[0].1.into(), at[0].0]);
-            code.emit(Op::VStore, &[value.into(), at[1].1.into(), at[1].0]);
-        });
-    }
-
-    /// `body` for each block, with the registers and offsets of that block in each of `arrays`.
-    fn for_vectors(&mut self, blocks: u32, arrays: &[Vectors], body: impl Fn(&mut Code, &[(Arg, i64)])) {
-        const UNROLLED: u32 = 4;
-        let address = |array: &Vectors| Address { base: None, offset: array.address.into() };
-        if blocks <= UNROLLED {
-            let places: Vec<_> =
-                arrays.iter().map(|array| self.reach(address(array), i64::from(blocks * array.stride))).collect();
-            for block in 0..blocks {
-                let at = places.iter().zip(arrays);
-                let at: Vec<_> =
-                    at.map(|((base, offset), array)| (*base, offset + i64::from(block * array.stride))).collect();
-                // A stride so large that the last block is out of reach gets a pointer of its own.
-                let reachable = at.iter().all(|(_, offset)| OperandKind::Imm12.range().contains(offset));
-                if reachable {
-                    body(&mut self.code, &at);
-                } else {
-                    let at: Vec<_> = arrays
-                        .iter()
-                        .map(|array| {
-                            self.reach(
-                                Address { base: None, offset: i64::from(array.address + block * array.stride) },
-                                1,
-                            )
-                        })
-                        .collect();
-                    body(&mut self.code, &at);
-                }
+    /// Gives a variable its initial value, which is at `from` where it differs from neuron to neuron.
+    fn set_variable(&mut self, initial: &Values, from: Option<Vectors>, home: Home, blocks: u32) {
+        match (initial, from) {
+            (Values::Uniform(code), _) => {
+                let value = self.code.def_v(Op::VLui, &[i64::from(*code).into()]);
+                self.for_blocks(blocks, &[home], |code, at| store(code, value, at[0]));
             }
-            return;
+            (Values::PerNeuron(_), Some(from)) => self.copy_blocks(blocks, Home::Vector(from), home),
+            (Values::PerNeuron(_), None) => {
+                unreachable!("values that the program brings to a variable have been placed")
+            }
         }
-        let pointers: Vec<Reg> = arrays.iter().map(|array| self.pointer(address(array))).collect();
-        let left = self.code.constant(i64::from(blocks));
-        let head = self.code.label();
-        self.code.bind(head);
-        let at: Vec<_> = pointers.iter().map(|pointer| (Arg::Reg(*pointer), 0)).collect();
-        body(&mut self.code, &at);
-        for (pointer, array) in pointers.iter().zip(arrays) {
-            self.code.advance(*pointer, array.stride.into());
+    }
+
+    fn copy_blocks(&mut self, blocks: u32, from: Home, to: Home) {
+        self.for_blocks(blocks, &[from, to], |code, at| {
+            let value = load(code, at[0]);
+            store(code, value, at[1]);
+        });
+    }
+
+    /// `body` for each block, with the places of that block in each of `arrays`.
+    fn for_blocks(&mut self, blocks: u32, arrays: &[Home], body: impl Fn(&mut Code, &[At])) {
+        let reach = arrays.iter().map(|home| home.reach()).min().unwrap_or(1);
+        let unrolled = reach.min(4);
+        let mut left = blocks;
+        let mut first = 0;
+        // Whole turns of a loop, if there are several, and the rest.
+        if blocks > reach.min(8) {
+            let mut pointers = Pointers::default();
+            let places: Vec<At> = arrays.iter().map(|home| pointers.point(self, *home, unrolled)).collect();
+            let turns = self.code.constant(i64::from(blocks / unrolled));
+            let step = pointers.lane_step(self, unrolled);
+            let head = self.code.label();
+            self.code.bind(head);
+            for block in 0..unrolled {
+                let at: Vec<At> = places.iter().map(|place| place.behind(block)).collect();
+                body(&mut self.code, &at);
+            }
+            pointers.advance(&mut self.code, step);
+            self.code.advance(turns, -1);
+            self.code.emit(Op::Bne, &[turns.into(), Arg::Zero, head.into()]);
+            first = blocks - blocks % unrolled;
+            left = blocks % unrolled;
         }
-        self.code.advance(left, -1);
-        self.code.emit(Op::Bne, &[left.into(), Arg::Zero, head.into()]);
+        if left > 0 {
+            let mut pointers = Pointers::default();
+            let moved = arrays.iter().map(|home| home.behind_blocks(first));
+            let places: Vec<At> = moved.map(|home| pointers.point(self, home, left)).collect();
+            for block in 0..left {
+                let at: Vec<At> = places.iter().map(|place| place.behind(block)).collect();
+                body(&mut self.code, &at);
+            }
+        }
     }
 
     /// The spikes before a run: none, or those of the run before it.
     fn reset_spikes(&mut self, spikes: Spikes) {
         let carried = self.network.state == StatePolicy::Carried;
-        if carried && spikes.slots == 1 {
-            return;
-        }
-        let last = spikes.address + (spikes.slots - 1) * spikes.slot_bytes();
+        let (slots, from) = match spikes.slots {
+            Slots::Steps { before, steps } if carried => (before, Some(spikes.address + steps * spikes.slot_bytes())),
+            Slots::Steps { before, .. } => (before, None),
+            Slots::Latest | Slots::Ring { .. } if carried => return,
+            Slots::Latest | Slots::Ring { .. } => (spikes.count(), None),
+        };
         let to = self.code.constant(spikes.address.into());
-        let from = carried.then(|| self.code.constant(last.into()));
-        let end = self.code.constant(i64::from(spikes.address + spikes.slot_bytes()));
+        let from = from.map(|from| self.code.constant(from.into()));
+        let end = self.code.constant(i64::from(spikes.address + slots * spikes.slot_bytes()));
         let head = self.code.label();
         self.code.bind(head);
         let word = match from {
@@ -310,6 +352,43 @@ impl Lowering<'_> {
         self.code.emit(Op::Sw, &[word, 0.into(), to.into()]);
         self.code.advance(to, 4);
         self.code.emit(Op::Bltu, &[to.into(), end.into(), head.into()]);
+    }
+
+    /// Brings what a host reads to where it can, and keeps what the next run begins with.
+    fn publish(&mut self) {
+        for place in &self.placement.populations {
+            for (home, copy) in place.variables.iter().zip(&place.copies) {
+                if let Some(copy) = copy {
+                    self.copy_blocks(place.blocks, *home, Home::Vector(*copy));
+                }
+            }
+        }
+        let mut kept = Vec::new();
+        for (place, registers) in self.placement.populations.iter().zip(&self.step.events) {
+            for (spikes, register) in place.events.iter().zip(registers) {
+                if let (Slots::Ring { position: Some(address), .. }, Some(register)) = (spikes.slots, register) {
+                    kept.push((address, *register));
+                }
+            }
+        }
+        for (ring, register) in self.placement.rings.iter().zip(&self.step.rings) {
+            kept.extend(ring.position.map(|address| (address, *register)));
+        }
+        for (address, register) in kept {
+            let (base, offset) = self.reach(Address { base: None, offset: address.into() }, 4);
+            self.code.emit(Op::Sw, &[register.into(), offset.into(), base]);
+        }
+    }
+}
+
+/// A new register for a position in a ring: where the run before stopped, or at its beginning.
+fn start_position(code: &mut Code, kept: Option<u32>) -> Reg {
+    match kept {
+        None => code.constant(0),
+        Some(address) => {
+            let address = code.constant(address.into());
+            code.def_x(Op::Lw, &[0.into(), address.into()])
+        }
     }
 }
 

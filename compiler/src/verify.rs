@@ -4,8 +4,8 @@
 //! by [`crate::interpret`] and compiled without meeting a bad index or a missing value. The rules, in order:
 //!
 //! 1. A run has at least one step; the time step, where stated, is positive and finite.
-//! 2. Inputs and populations have at least one neuron; their names are unique and not empty. A latency code has a
-//!    positive `tau` and no negative `threshold`.
+//! 2. Inputs and populations have at least one neuron; their names are unique, and such that they can be printed and be
+//!    part of a file's ([`is_name`]). A latency code has a positive `tau` and no negative `threshold`.
 //! 3. Slots and events of a kernel have names that are not empty and unique within the kernel.
 //! 4. Statements and expressions refer to slots and events that exist; shifts are 0 to 15.
 //! 5. A local is assigned before it is read, on every path.
@@ -17,7 +17,7 @@
 //!    those of source and target. Delays are one per synapse, and a convolution's are uniform.
 //! 9. Every projection and every population appears exactly once in the schedule.
 //! 10. There is at least one output; outputs and recordings refer to quantities that exist. Events are counted, and
-//!     nothing else is. Nothing is recorded twice.
+//!     nothing else is. Nothing is recorded twice, and every recording has a step within the run.
 //! 11. Where every run starts anew ([`StatePolicy::Reset`]), every variable is reset.
 //!
 //! Not here: whether a network fits a machine.
@@ -25,10 +25,12 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
+use fenn_isa::image::manifest::{LONGEST_NAME, is_name};
+
 use crate::kernel::{BinaryOp, Cond, Expr, Kernel, Place, Stmt, Type};
 use crate::network::{
     Convolution, Delays, Encoding, Network, Phase, Population, Projection, Quantity, Readout, Source, Sparse,
-    StatePolicy, Values, Weights,
+    StatePolicy, Values, Weights, Window,
 };
 
 /// A rule that a network breaks.
@@ -45,6 +47,29 @@ pub enum VerifyError {
     EmptyName {
         /// Whose name.
         place: String,
+    },
+    /// A name that cannot be one.
+    #[error(
+        "{place} has the name {name:.100?}, which holds a control character, leads out of a folder, or is longer than \
+         {LONGEST_NAME} bytes; give it another"
+    )]
+    Name {
+        /// Whose name.
+        place: String,
+        /// The name.
+        name: String,
+    },
+    /// A recording of nothing.
+    #[error("{place} keeps steps {from}, {from} + {every} and so on, and a run has steps 0 to {last} only")]
+    Window {
+        /// The recording.
+        place: String,
+        /// Its first step.
+        from: u32,
+        /// Its distance.
+        every: u32,
+        /// The last step of a run.
+        last: u32,
     },
     /// Two things share a name.
     #[error("{place}: the name `{name}` is taken already; names are unique here")]
@@ -241,6 +266,8 @@ impl Checker<'_> {
         for (place, name) in named {
             if name.is_empty() {
                 self.errors.push(VerifyError::EmptyName { place });
+            } else if !is_name(name) {
+                self.errors.push(VerifyError::Name { place, name: name.to_owned() });
             } else if !taken.insert(name) {
                 self.errors.push(VerifyError::DuplicateName { place, name: name.to_owned() });
             }
@@ -249,6 +276,9 @@ impl Checker<'_> {
 
     fn groups(&mut self) {
         let network = self.network;
+        if !is_name(&network.name) {
+            self.errors.push(VerifyError::Name { place: "the network".to_owned(), name: network.name.clone() });
+        }
         let inputs = network.inputs.iter().enumerate().map(|(i, input)| (format!("input {i}"), input.name.as_str()));
         let populations = network.populations.iter().enumerate();
         self.names(inputs.chain(populations.map(|(i, p)| (format!("population {i}"), p.name.as_str()))));
@@ -410,6 +440,11 @@ impl Checker<'_> {
         for (index, recording) in network.recordings.iter().enumerate() {
             let place = format!("recording {index}");
             self.quantity(&place, recording.population, recording.quantity);
+            let Window { from, every } = recording.window;
+            if recording.window.count(network.steps) == 0 && network.steps > 0 {
+                let (place, last) = (place.clone(), network.steps - 1);
+                self.errors.push(VerifyError::Window { place, from, every, last });
+            }
             let key = match recording.quantity {
                 Quantity::Variable(variable) => (recording.population, false, variable),
                 Quantity::Event(event) => (recording.population, true, event),

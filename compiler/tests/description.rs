@@ -7,7 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use fenn_compiler::description::{Described, Options, Remarks, parse, read};
-use fenn_compiler::network::{Encoding, Phase, Quantity, Readout, Recording, Source, StatePolicy, Values, Weights};
+use fenn_compiler::network::{
+    Encoding, Phase, Quantity, Readout, Recording, Source, StatePolicy, Values, Weights, Window,
+};
 use npyz::WriterBuilder;
 use proptest::prelude::*;
 
@@ -160,7 +162,10 @@ fn everything_arrives_where_it_belongs() {
     assert_eq!(projection.weights, Weights::Dense(vec![512, 1024, -1024, 32_767, 0, 0, -32_768, 32_767, 256]));
     assert_eq!(network.outputs[0].readout, Readout::Count);
     assert_eq!((network.outputs[1].quantity, network.outputs[1].readout), (Quantity::Variable(0), Readout::Mean));
-    assert_eq!(network.recordings, [Recording { population: 1, quantity: Quantity::Variable(0) }]);
+    assert_eq!(
+        network.recordings,
+        [Recording { population: 1, quantity: Quantity::Variable(0), window: Window::WHOLE }]
+    );
     let counts: Vec<_> = conversions.iter().map(|c| (c.numbers, c.clipped, c.vanished, c.largest)).collect();
     assert_eq!(counts, [(3, 1, 0, 40.0), (9, 1, 1, 100.0)]);
     let warnings: Vec<&str> = warnings.iter().map(|(_, warning)| warning.message.as_str()).collect();
@@ -235,4 +240,45 @@ proptest! {
             prop_assert!(!remarks.render(false).is_empty());
         }
     }
+}
+
+#[test]
+fn populations_are_reset_and_recordings_have_windows() {
+    let text = r#"
+        name = "windows"
+        steps = 10
+        state = "carried"
+        [[population]]
+        name = "hidden"
+        size = 3
+        reset = true
+        equations = "V = 0.5h10; W = 0.25h10;"
+        [population.variables]
+        V = { type = "s5_10_sat_t" }
+        W = { type = "s5_10_sat_t", reset = false }
+        [[output]]
+        population = "hidden"
+        variable = "V"
+        [[record]]
+        population = "hidden"
+        variable = "V"
+        from = 3
+        every = 2
+        [[record]]
+        population = "hidden"
+        variable = "W"
+        last = 4
+    "#;
+    let network = |text: &str| parse(text, "windows.toml", Path::new("."), &Options::default()).unwrap().network;
+    let carried = network(text);
+    let resets = |network: &fenn_compiler::network::Network| {
+        network.populations[0].variables.iter().map(|variable| variable.reset).collect::<Vec<_>>()
+    };
+    assert_eq!((resets(&carried), carried.forgets_spikes(0)), (vec![true, false], false));
+    let windows: Vec<Window> = carried.recordings.iter().map(|recording| recording.window).collect();
+    assert_eq!(windows, [Window { from: 3, every: 2 }, Window { from: 6, every: 1 }]);
+    let whole = network(&text.replace(", reset = false", ""));
+    assert_eq!((resets(&whole), whole.forgets_spikes(0)), (vec![true, true], true));
+    let neither = network(&text.replace("reset = true", ""));
+    assert_eq!((resets(&neither), neither.forgets_spikes(0)), (vec![false, false], false));
 }

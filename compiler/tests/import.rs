@@ -2,14 +2,15 @@
 
 mod nir_graphs;
 
+use fenn_compiler::import::linear::Map;
 use fenn_compiler::import::model::Model;
-use fenn_compiler::import::quantize::{self, Formats};
+use fenn_compiler::import::quantize::{self, Choice, Formats, Roundings};
 use fenn_compiler::import::{
-    Comparison, ImportError, Imported, Method, Options, Part, Record, Reset, SpikeFrom, float, import,
+    Comparison, ImportError, Imported, Method, Options, Part, Record, Reset, RoundingName, SpikeFrom, float, import,
 };
 use fenn_compiler::interpret::{Interpreter, Run, RunError, SpikeTrain};
 use fenn_compiler::network::{Network, Phase, Quantity, Readout, Source, Values};
-use fenn_compiler::nir::{Edge, Graph, Node, read};
+use fenn_compiler::nir::{Edge, Graph, Matrix, Node, read};
 use fenn_isa::fixed::Format;
 use nir_graphs::{
     Emulator, Simulator, affine, cuba_li, cuba_lif, graph, input, li, lif, linear, output, published, repository_file,
@@ -34,6 +35,12 @@ fn spikes(rows: &[Vec<f64>]) -> SpikeTrain {
 
 fn steps_with_spikes(train: &SpikeTrain) -> Vec<usize> {
     (0..train.len()).filter(|&step| !train.steps()[step].is_empty()).collect()
+}
+
+/// Formats for `I` and `V`, and rounding to nearest.
+fn choice(current: &str, potential: &str) -> Choice {
+    let formats = Formats { current: current.parse().unwrap(), potential: potential.parse().unwrap() };
+    Choice { formats, roundings: Roundings::both(RoundingName::Nearest.into()) }
 }
 
 fn execute(network: &Network, inputs: &[SpikeTrain]) -> Run {
@@ -93,9 +100,8 @@ fn the_single_neuron_needs_ten_fraction_bits() {
     let Some(SingleNeuron { graph, input, .. }) = single_neuron() else { return };
     for (bits, expected) in [(8, vec![]), (10, vec![460, 510, 710, 760]), (12, vec![460, 510, 710, 760])] {
         let model = Model::new(&graph, &options(1000, 1e-4)).unwrap();
-        let format = Format::new(bits).unwrap();
-        let formats = [Formats { current: format, potential: format }];
-        let (network, _) = quantize::network(&model, &formats, Record::None).unwrap();
+        let format = Format::new(bits).unwrap().to_string();
+        let (network, _) = quantize::network(&model, &[choice(&format, &format)], Record::None).unwrap();
         let run = execute(&network, std::slice::from_ref(&input));
         assert_eq!(steps_with_spikes(&run.events[0][0]), expected, "{bits} fraction bits");
     }
@@ -174,8 +180,8 @@ fn braille_agrees_with_a_second_emulator_also_where_it_is_wrong() {
     for (case, formats) in cases {
         let model = Model::new(&case.graph, &case.options).unwrap();
         for (current, potential, expected) in formats {
-            let formats = Formats { current: current.parse().unwrap(), potential: potential.parse().unwrap() };
-            let (network, _) = quantize::network(&model, &[formats; 2], Record::None).unwrap();
+            let choices = [choice(current, potential); 2];
+            let (network, _) = quantize::network(&model, &choices, Record::None).unwrap();
             let run = execute(&network, std::slice::from_ref(&case.input));
             assert_eq!(run.events[0][0].mismatches(&case.hidden), expected, "{current} and {potential}");
         }
@@ -297,11 +303,10 @@ fn a_second_emulator_finds_the_same_codes_under_all_rules() {
     for options in all_rules() {
         let model = Model::new(&graph, &options).unwrap();
         for (current, potential) in [("s4.11", "s7.8"), ("s6.9", "s6.9"), ("s7.8", "s4.11")] {
-            let formats = Formats { current: current.parse().unwrap(), potential: potential.parse().unwrap() };
-            let all = vec![formats; model.populations.len()];
+            let all = vec![choice(current, potential); model.populations.len()];
             let (network, _) = quantize::network(&model, &all, Record::All).unwrap();
             let run = execute(&network, &inputs);
-            let mut second = Emulator::new(&model, formats);
+            let mut second = Emulator::new(&model, &options, all[0].formats);
             for step in 0..200 {
                 second.step([&inputs[0].steps()[step], &inputs[1].steps()[step]]);
                 for (index, population) in network.populations.iter().enumerate() {
@@ -365,7 +370,7 @@ fn the_schedule_delays_feedback_only() {
 fn neurons_fed_by_an_input_directly_have_unit_weights() {
     let graph = graph(vec![("in", input(3)), ("n", lif(3, 0.0)), ("out", output(3))], &[("in", "n"), ("n", "out")]);
     let model = Model::new(&graph, &options(10, 1e-3)).unwrap();
-    assert_eq!(model.connections[0].weight.data, [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]);
+    assert_eq!(model.connections[0].map, Map::Diagonal(vec![1.0; 3]));
 }
 
 #[test]
@@ -377,7 +382,8 @@ fn scalar_parameters_take_the_size_of_what_feeds_them() {
     let nodes = || vec![("in", input(3)), ("w", linear(4, 3, 1)), ("n", scalar.clone()), ("out", output(4))];
     let chain = graph(nodes(), &[("in", "w"), ("w", "n"), ("n", "out")]);
     let model = Model::new(&chain, &options(10, 1e-3)).unwrap();
-    assert_eq!((model.populations[0].size, model.populations[0].potential.decay.len()), (4, 4));
+    assert_eq!(model.populations[0].size, 4);
+    assert_eq!(model.populations[0].potential.decay(3), model.populations[0].potential.decay(0));
 }
 
 #[test]
@@ -529,10 +535,10 @@ proptest! {
 #[test]
 fn unsupported_nodes_are_refused_by_name() {
     let mut graph = simple(lif(2, 0.0));
-    graph.nodes.insert("w".into(), Node::Other { kind: "Conv2d".into() });
+    graph.nodes.insert("w".into(), Node::Other { kind: "Conv3d".into() });
     let errors = refusals(&graph, &options(10, 1e-3));
-    assert_eq!(errors, [ImportError::Unsupported { node: "w".into(), kind: "Conv2d".into() }]);
-    assert!(errors[0].to_string().contains("`w` is of type Conv2d"));
+    assert_eq!(errors, [ImportError::Unsupported { node: "w".into(), kind: "Conv3d".into() }]);
+    assert!(errors[0].to_string().contains("`w` is of type Conv3d"));
 }
 
 #[test]
@@ -548,7 +554,7 @@ fn misplaced_edges_and_nodes_are_refused() {
         vec![("in", input(2)), ("n", li(2)), ("w", linear(2, 2, 1)), ("m", lif(2, 0.0)), ("out", output(2))],
         &[("in", "n"), ("n", "w"), ("w", "m"), ("m", "out")],
     );
-    let expected = ImportError::Graded { node: "n".into(), kind: "LI", to: "w".into() };
+    let expected = ImportError::Graded { node: "n".into(), kind: "LI", to: "m".into() };
     assert_eq!(refusals(&graded, &options(10, 1e-3)), [expected]);
 
     let lost = graph(
@@ -560,25 +566,60 @@ fn misplaced_edges_and_nodes_are_refused() {
 }
 
 #[test]
-fn outputs_need_neurons() {
+fn outputs_that_are_not_one_units_have_a_population_of_their_own() {
+    // A linear readout of two populations, to which a bias adds.
     let linear_end = graph(
-        vec![("in", input(2)), ("n", lif(2, 0.0)), ("w", linear(2, 2, 1)), ("out", output(2))],
-        &[("in", "n"), ("n", "w"), ("w", "out")],
+        vec![
+            ("in", input(2)),
+            ("m", lif(2, 0.0)),
+            ("n", lif(2, 0.0)),
+            ("w", affine(3, 2, 1)),
+            ("v", linear(3, 2, 2)),
+            ("out", output(3)),
+        ],
+        &[("in", "m"), ("in", "n"), ("m", "w"), ("n", "v"), ("w", "out"), ("v", "out")],
     );
-    let expected = ImportError::OutputSource { output: "out".into(), node: "w".into(), kind: "Linear".into() };
-    assert_eq!(refusals(&linear_end, &options(10, 1e-3)), [expected]);
-    let two = graph(
-        vec![("in", input(2)), ("m", lif(2, 0.0)), ("n", lif(2, 0.0)), ("out", output(2))],
-        &[("in", "n"), ("in", "m"), ("n", "out"), ("m", "out")],
-    );
-    let expected = ImportError::OutputEdges { output: "out".into(), count: 2 };
-    assert_eq!(refusals(&two, &options(10, 1e-3)), [expected]);
+    let options = options(100, 1e-3);
+    let model = Model::new(&linear_end, &options).unwrap();
+    assert_eq!(model.populations.iter().map(|p| p.name.as_str()).collect::<Vec<_>>(), ["m", "n", "out"]);
+    assert_eq!(model.outputs, [(2, Readout::Mean)]);
+    let trains = [busy(2, 100, 3)];
+    let run = float::run(&model, &trains);
+    let (Node::Affine { weight: w, bias }, Node::Linear { weight: v }) =
+        (&linear_end.nodes["w"], &linear_end.nodes["v"])
+    else {
+        panic!("as made above")
+    };
+    for step in 0..100 {
+        for target in 0..3 {
+            let part = |population: usize, row: &[f64]| -> f64 {
+                run.spikes[population].steps()[step].iter().map(|&spike| row[spike as usize]).sum()
+            };
+            let expected = bias[target] + part(0, w.row(target)) + part(1, v.row(target));
+            assert!((run.potentials[2][step][target] - expected).abs() < 1e-12);
+        }
+    }
+    let network = import(&linear_end, &options).unwrap().network;
+    let fixed = execute(&network, &trains).readout(&network, &network.outputs[0]);
+    for (fixed, float) in fixed.iter().zip(&run.readouts(&model)[0]) {
+        assert!((fixed - float).abs() < 0.02, "{fixed} and {float}");
+    }
+}
+
+#[test]
+fn outputs_without_a_meaning_are_refused() {
     let mut none = simple(lif(2, 0.0));
     none.nodes.insert("none".into(), output(2));
-    assert_eq!(refusals(&none, &options(10, 1e-3)), [ImportError::OutputEdges { output: "none".into(), count: 0 }]);
+    assert_eq!(refusals(&none, &options(10, 1e-3)), [ImportError::NothingToOutput { output: "none".into() }]);
     let counted = Options { readout: Some(Readout::Count), ..options(10, 1e-3) };
     let expected = ImportError::CountOfPotential { output: "out".into() };
     assert_eq!(refusals(&simple(li(2)), &counted), [expected]);
+    // Potentials can be read, but not added up.
+    let mut two = simple(li(2));
+    two.nodes.insert("m".into(), lif(2, 0.0));
+    two.edges.extend([("in", "m"), ("m", "out")].map(|(from, to)| Edge { from: from.into(), to: to.into() }));
+    let expected = ImportError::Graded { node: "n".into(), kind: "LI", to: "out".into() };
+    assert_eq!(refusals(&two, &options(10, 1e-3)), [expected]);
 }
 
 #[test]
@@ -604,17 +645,41 @@ fn sizes_that_differ_or_are_huge_are_refused() {
     if let Node::Lif(parameters) = &mut scalar {
         parameters.shape.clear();
     }
-    let loop_only = graph(
-        vec![("in", input(2)), ("n", scalar.clone()), ("w", linear(3, 2, 1)), ("out", output(2))],
+    let too_many = graph(
+        vec![("in", input(2)), ("n", scalar), ("w", linear(3, 2, 1)), ("out", output(2))],
         &[("in", "w"), ("w", "n"), ("n", "out")],
     );
-    let expected = ImportError::SizeMismatch { from: "n".into(), gives: 3, to: "out".into(), takes: 2 };
-    assert_eq!(refusals(&loop_only, &options(10, 1e-3)), [expected]);
+    let errors = refusals(&too_many, &options(10, 1e-3));
+    assert!(
+        matches!(&errors[..], [ImportError::Shape { from, node, .. }] if from == "n" && node == "out"),
+        "{errors:?}"
+    );
 
-    let huge =
-        graph(vec![("in", input(1 << 20)), ("n", scalar), ("out", output(1 << 20))], &[("in", "n"), ("n", "out")]);
-    let expected = ImportError::TooLarge { from: "in".into(), to: "n".into(), weights: 1 << 40, limit: 1 << 26 };
+    // Through a bottleneck of one number.
+    let wide = |rows, cols| Node::Linear { weight: Matrix { rows, cols, data: vec![1.0; rows * cols] } };
+    let huge = graph(
+        vec![
+            ("in", input(1 << 14)),
+            ("a", wide(1, 1 << 14)),
+            ("b", wide(1 << 14, 1)),
+            ("n", lif(1 << 14, 0.0)),
+            ("out", output(1 << 14)),
+        ],
+        &[("in", "a"), ("a", "b"), ("b", "n"), ("n", "out")],
+    );
+    let expected = ImportError::TooLarge { node: "b".into(), weights: 1 << 28, limit: 1 << 26 };
     assert_eq!(refusals(&huge, &options(10, 1e-3)), [expected]);
+    let many = graph(
+        vec![
+            ("in", input(1 << 25)),
+            ("n", Node::Flatten { input_shape: None, start_dim: 0, end_dim: 0 }),
+            ("out", output(1 << 25)),
+        ],
+        &[("in", "n"), ("n", "out")],
+    );
+    assert!(
+        matches!(&refusals(&many, &options(10, 1e-3))[..], [ImportError::NodeTooLarge { node, .. }] if node == "n")
+    );
 }
 
 #[test]
@@ -697,8 +762,8 @@ fn calibration_samples_must_fit() {
 #[test]
 fn all_that_speaks_against_a_graph_is_said_at_once() {
     let mut graph = simple(lif(2, 0.0));
-    graph.nodes.insert("u".into(), Node::Other { kind: "Flatten".into() });
-    graph.nodes.insert("v".into(), Node::Other { kind: "IF".into() });
+    graph.nodes.insert("u".into(), Node::Other { kind: "Conv3d".into() });
+    graph.nodes.insert("v".into(), Node::Other { kind: "GRU".into() });
     assert_eq!(refusals(&graph, &Options::new("x", 0)).len(), 4);
 }
 
@@ -714,5 +779,38 @@ fn an_imported_network_runs_its_own_source() {
             Source::Events { population, .. } => &network.populations[population].name,
         };
         assert_eq!(source, from);
+    }
+}
+
+/// The CNN of the NIR paper on events at random.
+#[test]
+fn the_published_cnn_imports_and_follows_floating_point() {
+    let Some(folder) = published() else { return };
+    let graph = read(folder.join("cnn/cnn_sinabs.nir")).unwrap();
+    let events = |salt: u32| {
+        let hash = |t: u32, n: u32| (t * 7919 + n * 104_729 + salt * 15_485_863).wrapping_mul(2_654_435_761) >> 16;
+        SpikeTrain::new((0..100).map(|t| (0..2312).filter(|&n| hash(t, n) % 50 == 0).collect()).collect())
+    };
+    let mut options = options(100, 1.0);
+    options.calibration.samples = vec![vec![events(1)], vec![events(2)]];
+    options.calibration.jittered = 2;
+    let model = Model::new(&graph, &options).unwrap();
+    let kinds: Vec<&str> = model
+        .connections
+        .iter()
+        .map(|connection| match connection.map {
+            Map::Convolution(_) => "convolution",
+            Map::Dense { .. } => "dense",
+            Map::Sparse(_) | Map::Diagonal(_) => "other",
+        })
+        .collect();
+    assert_eq!(kinds, ["convolution", "convolution", "convolution", "dense", "dense"]);
+    assert_eq!(model.populations.iter().map(|p| p.size).sum::<usize>(), 8970);
+    let Imported { network, report } = import(&graph, &options).unwrap();
+    let run = execute(&network, &[events(3)]);
+    let float = float::run(&model, &[events(3)]);
+    for (index, population) in report.populations.iter().enumerate() {
+        let (fixed, float) = (run.events[index][0].count() as f64, float.spikes[index].count() as f64);
+        assert!(float > 10.0 && (fixed - float).abs() < 0.01 * float + 3.0, "{}: {fixed} and {float}", population.name);
     }
 }

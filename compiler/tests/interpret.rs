@@ -4,7 +4,7 @@ use fenn_compiler::interpret::{Interpreter, RunError, Saturations, SpikeTrain};
 use fenn_compiler::kernel::{BinaryOp, CompareOp, Cond, Expr, Kernel, Place, Rounding, Slot, Stmt, Type};
 use fenn_compiler::network::{
     Delays, Encoding, Input, Network, Output, Phase, Population, Projection, Quantity, Readout, Recording, Source,
-    StatePolicy, Values, Variable, Weights,
+    StatePolicy, Values, Variable, Weights, Window,
 };
 use fenn_compiler::seed::generator_seeds;
 use fenn_isa::fixed::Format;
@@ -117,7 +117,7 @@ fn network(noise: bool) -> Network {
         ],
         schedule: vec![Phase::Propagate(0), Phase::Propagate(1), Phase::Update(0)],
         outputs: vec![Output { population: 0, quantity: Quantity::Variable(0), readout: Readout::Mean }],
-        recordings: vec![Recording { population: 0, quantity: Quantity::Variable(0) }],
+        recordings: vec![Recording { population: 0, quantity: Quantity::Variable(0), window: Window::WHOLE }],
     }
 }
 

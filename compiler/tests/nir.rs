@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use fenn_compiler::nir::{CubaLi, CubaLif, Edge, Graph, Li, Lif, Matrix, NirError, Node, Problem, read, write};
+use fenn_compiler::nir::{
+    Conv, CubaLi, CubaLif, Edge, Graph, I, If, Li, Lif, Matrix, NirError, Node, Padding, Pool, Problem, Tensor, read,
+    write,
+};
 use hdf5_pure::FileBuilder;
 use proptest::prelude::*;
 
@@ -21,6 +24,38 @@ fn published() -> Option<PathBuf> {
 
 fn edge(from: &str, to: &str) -> Edge {
     Edge { from: from.into(), to: to.into() }
+}
+
+/// Two channels that become two, in groups of one.
+fn conv<const D: usize>(kernel: [usize; D], padding: Padding<D>, input_shape: Option<[usize; D]>) -> Conv<D> {
+    let numbers = 2 * kernel.iter().product::<usize>();
+    Conv {
+        out_channels: 2,
+        group_channels: 1,
+        kernel,
+        weight: (0..numbers).map(|n| n as f64 - 2.5).collect(),
+        bias: vec![0.125, -0.5],
+        stride: [2; D],
+        padding,
+        dilation: [1; D],
+        groups: 2,
+        input_shape,
+    }
+}
+
+/// A graph to be in another, with `depth` graphs in it.
+fn inner(depth: usize) -> Graph {
+    let mut nodes = BTreeMap::from([
+        ("in".to_owned(), Node::Input { shape: vec![2] }),
+        ("scale".to_owned(), Node::Scale { scale: Tensor { shape: vec![1], data: vec![depth as f64] } }),
+        ("out".to_owned(), Node::Output { shape: vec![2] }),
+    ]);
+    let mut edges = vec![edge("in", "scale"), edge("scale", "out")];
+    if depth > 0 {
+        nodes.insert("deeper".into(), Node::Graph(inner(depth - 1)));
+        edges.extend([edge("in", "deeper"), edge("deeper", "out")]);
+    }
+    Graph { version: String::new(), nodes, edges }
 }
 
 /// A graph with every typed node.
@@ -70,6 +105,19 @@ fn every_node() -> Graph {
             }),
         ),
         ("out".to_owned(), Node::Output { shape: vec![2] }),
+        ("conv1".to_owned(), Node::Conv1d(conv([3], Padding::Same, None))),
+        ("conv2".to_owned(), Node::Conv2d(conv([3, 2], Padding::Zeros([1, 0]), Some([5, 4])))),
+        ("valid".to_owned(), Node::Conv2d(conv([1, 1], Padding::Valid, None))),
+        ("sum".to_owned(), Node::SumPool2d(Pool { kernel: [2, 3], stride: [2, 1], padding: [0, 1] })),
+        ("average".to_owned(), Node::AvgPool2d(Pool { kernel: [2, 2], stride: [2, 2], padding: [0, 0] })),
+        ("flat".to_owned(), Node::Flatten { input_shape: Some(vec![1, 2]), start_dim: 0, end_dim: -1 }),
+        ("flat2".to_owned(), Node::Flatten { input_shape: None, start_dim: -2, end_dim: 1 }),
+        ("scale".to_owned(), Node::Scale { scale: Tensor { shape: vec![2], data: vec![0.5, -2.0] } }),
+        ("threshold".to_owned(), Node::Threshold { threshold: Tensor { shape: vec![], data: vec![0.25] } }),
+        ("delay".to_owned(), Node::Delay { delay: Tensor { shape: vec![2, 1], data: vec![0.0, 0.003] } }),
+        ("i".to_owned(), Node::I(I { shape: vec![2], r: vec![1.5, 2.5] })),
+        ("if".to_owned(), Node::If(If { shape: vec![], r: vec![1.0], v_threshold: vec![1.0], v_reset: vec![0.25] })),
+        ("graph".to_owned(), Node::Graph(inner(1))),
     ]);
     let chain = ["in", "w.0", "cuba", "lif", "affine", "li", "cubali", "out"];
     let edges = chain.windows(2).map(|pair| edge(pair[0], pair[1])).collect();
@@ -137,7 +185,12 @@ fn lif_and_cnn_graphs_read_and_unknown_nodes_keep_their_type() {
     }
     let cnn = read(folder.join("cnn/cnn_sinabs.nir")).unwrap();
     assert_eq!(cnn.nodes["4"].kind(), "SumPool2d");
-    assert_eq!(cnn.nodes["0"], Node::Other { kind: "Conv2d".into() });
+    let Node::Conv2d(first) = &cnn.nodes["0"] else { panic!("a Conv2d") };
+    assert_eq!((first.out_channels, first.group_channels, first.kernel, first.stride), (16, 2, [5, 5], [2, 2]));
+    assert_eq!((first.padding, first.groups, first.input_shape), (Padding::Zeros([1, 1]), 1, Some([34, 34])));
+    assert!((first.weight[2] - -0.326_558_14).abs() < 1e-7);
+    let flatten = Node::Flatten { input_shape: Some(vec![8, 4, 4]), start_dim: 0, end_dim: -1 };
+    assert_eq!(cnn.nodes["8"], flatten);
 }
 
 #[test]
@@ -280,6 +333,112 @@ fn structural_errors_name_node_and_dataset() {
 }
 
 #[test]
+fn structural_errors_of_linear_nodes_name_node_and_dataset() {
+    let with = |change: &dyn Fn(&mut Vec<(&'static str, &'static [u64], &'static [f64])>)| {
+        let mut datasets: Vec<(&str, &[u64], &[f64])> = vec![
+            ("weight", &[2, 1, 1, 2], &[1.0; 4]),
+            ("bias", &[2], &[0.0; 2]),
+            ("stride", &[2], &[1.0, 1.0]),
+            ("padding", &[], &[0.0]),
+            ("dilation", &[], &[1.0]),
+            ("groups", &[], &[2.0]),
+        ];
+        change(&mut datasets);
+        read_bytes(&file_with("Conv2d", &datasets, &[]))
+    };
+    let Node::Conv2d(conv) = with(&|_| {}).unwrap().nodes["x"].clone() else { panic!("a Conv2d") };
+    assert_eq!((conv.stride, conv.padding, conv.dilation), ([1, 1], Padding::Zeros([0, 0]), [1, 1]));
+    let message = |change: &dyn Fn(&mut Vec<(&'static str, &'static [u64], &'static [f64])>)| {
+        only_problem(with(change)).to_string()
+    };
+    assert_eq!(
+        message(&|sets| sets[0] = ("weight", &[2, 2], &[1.0; 4])),
+        "node `x`: dataset `weight` has shape [2, 2]; needed: [out, in / groups, rows, columns]. Export it so"
+    );
+    assert_eq!(
+        message(&|sets| sets[2] = ("stride", &[3], &[1.0; 3])),
+        "node `x`: dataset `stride` has shape [3]; needed: [2] (or a scalar). Export it so"
+    );
+    assert_eq!(
+        message(&|sets| sets[2] = ("stride", &[2], &[1.0, 0.0])),
+        "node `x`: dataset `stride` holds 0 in dimension 1; needed: whole numbers, 1 or more. Export it so"
+    );
+    assert_eq!(
+        message(&|sets| sets[3] = ("padding", &[], &[-1.0])),
+        "node `x`: dataset `padding` holds -1; needed: whole numbers, 0 or more. Export it so"
+    );
+    assert_eq!(
+        message(&|sets| sets[5] = ("groups", &[], &[3.0])),
+        "node `x` has 2 channels that come out, which 3 groups do not divide. Correct `groups`"
+    );
+    assert_eq!(
+        message(&|sets| sets[1] = ("bias", &[2], &[f64::NAN, 0.0])),
+        "node `x`: dataset `bias` holds NaN at flat index 0. Training diverged, or the export failed: every number must be \
+         finite"
+    );
+    assert_eq!(
+        message(&|sets| sets.push(("input_shape", &[2], &[1.0, 1.0]))),
+        "node `x`: dataset `input_shape` has shape [1, 1]; needed: extents in which the kernel fits. Export it so"
+    );
+    let delay = file_with("Delay", &[("delay", &[2], &[0.0, -0.5])], &THROUGH);
+    assert_eq!(
+        only_problem(read_bytes(&delay)).to_string(),
+        "node `x`: dataset `delay` holds -0.5 at flat index 1. Nothing can arrive before it is sent"
+    );
+    let flatten = file_with("Flatten", &[("start_dim", &[], &[0.5])], &THROUGH);
+    assert_eq!(
+        only_problem(read_bytes(&flatten)).to_string(),
+        "node `x`: dataset `start_dim` holds 0.5; needed: a whole number. Export it so"
+    );
+}
+
+#[test]
+fn problems_of_nested_graphs_say_in_which() {
+    let mut graph = every_node();
+    let mut nested = inner(1);
+    nested.nodes.insert("out2".into(), Node::Output { shape: vec![2] });
+    let Some(Node::Graph(deeper)) = nested.nodes.get_mut("deeper") else { panic!("as made above") };
+    deeper.edges.push(edge("in", "nowhere"));
+    graph.nodes.insert("graph".into(), Node::Graph(nested));
+    let problems: Vec<String> = graph.check().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        problems,
+        [
+            "node `graph`, a graph, has 1 Input and 2 Output nodes. Edges name the graph only, so give it one of each",
+            "in graph `graph`: in graph `deeper`: edge 2 (`in` -> `nowhere`) names `nowhere`, which is not a node. Add the \
+             node or remove the edge",
+        ]
+    );
+    let mut deep = every_node();
+    deep.nodes.insert("graph".into(), Node::Graph(inner(fenn_compiler::nir::MAX_NESTING)));
+    let problem = only_problem(read_bytes(&bytes_of(&deep)));
+    assert!(problem.to_string().contains("graphs are nested more than 16 deep"), "{problem}");
+}
+
+#[test]
+fn nested_graphs_are_taken_apart() {
+    let mut graph = every_node();
+    graph.edges.extend([edge("lif", "graph"), edge("graph", "i")]);
+    let flat = graph.flattened().unwrap();
+    let names: Vec<&str> = flat.nodes.keys().map(String::as_str).filter(|name| name.starts_with("graph")).collect();
+    let expected =
+        ["graph.deeper.in", "graph.deeper.out", "graph.deeper.scale", "graph.in", "graph.out", "graph.scale"];
+    assert_eq!(names, expected);
+    for (from, to) in [
+        ("lif", "graph.in"),
+        ("graph.in", "graph.scale"),
+        ("graph.in", "graph.deeper.in"),
+        ("graph.deeper.out", "graph.out"),
+        ("graph.out", "i"),
+    ] {
+        assert!(flat.edges.contains(&edge(from, to)), "{from} -> {to}");
+    }
+    assert_eq!((flat.inputs().count(), flat.outputs().count()), (1, 1));
+    graph.nodes.insert("graph.in".into(), Node::Output { shape: vec![2] });
+    assert_eq!(graph.flattened(), Err(vec!["graph.in".to_owned()]));
+}
+
+#[test]
 fn all_problems_of_a_file_come_at_once_each_with_the_file() {
     let mut graph = every_node();
     graph.nodes.retain(|_, node| !matches!(node, Node::Input { .. } | Node::Output { .. }));
@@ -298,10 +457,10 @@ fn all_problems_of_a_file_come_at_once_each_with_the_file() {
 #[test]
 fn unwritable_graphs_are_refused() {
     let mut graph = every_node();
-    graph.nodes.insert("a/b".into(), Node::Other { kind: "Conv2d".into() });
+    graph.nodes.insert("a/b".into(), Node::Other { kind: "Conv3d".into() });
     let error = write(&graph, "never-written.nir").unwrap_err();
     assert!(matches!(&error.problems[0], Problem::BadName { node } if node == "a/b"));
-    assert!(matches!(&error.problems[1], Problem::NotWritable { kind, .. } if kind == "Conv2d"));
+    assert!(matches!(&error.problems[1], Problem::NotWritable { kind, .. } if kind == "Conv3d"));
 }
 
 proptest! {

@@ -1,19 +1,23 @@
 //! Compiled networks compute what the network means: the program on the instruction-set simulator against the
 //! [`Interpreter`], which shares no code with the back end.
 
-use fenn_compiler::backend::{InputForm, Options, compile};
+use fenn_compiler::backend::{Options, compile};
+use fenn_compiler::contract::InputForm;
 use fenn_compiler::interpret::{Interpreter, Run, SpikeTrain};
 use fenn_compiler::kernel::{BinaryOp, CompareOp, Cond, Expr, Kernel, Place, Rounding, Slot, Stmt, Type};
 use fenn_compiler::network::{
-    Delays, Encoding, Input, Network, Phase, Population, Projection, Quantity, Recording, Source, StatePolicy, Values,
-    Variable, Weights,
+    Convolution, Delays, Encoding, Input, Network, Phase, Population, Projection, Quantity, Recording, Source, Sparse,
+    StatePolicy, Values, Variable, Weights, Window,
 };
+use fenn_compiler::place::{RowLayout, WeightMemory};
 use fenn_isa::fixed::Format;
 use fenn_isa::image::Image;
 use fenn_isa::image::manifest::{Data, InputSpikes, SpikeArray, SpikeList, ValueArray};
-use fenn_isa::memory::Space;
+use fenn_isa::memory::{MachineConfig, Space};
 use fenn_iss::{Limits, Machine, Options as MachineOptions, Stop};
 use proptest::prelude::*;
+use rand_pcg::Pcg32;
+use rand_pcg::rand_core::{Rng, SeedableRng};
 
 /// Three variables of different kinds, three parameters, two locals, two events.
 const VARIABLES: usize = 3;
@@ -147,28 +151,147 @@ fn population(index: usize) -> impl Strategy<Value = Population> {
     })
 }
 
+/// Numbers that follow from a seed: proptest chooses seeds and shapes rather than thousands of weights.
+struct Numbers(Pcg32);
+
+impl Numbers {
+    fn new(seed: u64) -> Self {
+        Self(Pcg32::seed_from_u64(seed))
+    }
+
+    fn below(&mut self, bound: u32) -> u32 {
+        (u64::from(self.0.next_u32()) * u64::from(bound) >> 32) as u32
+    }
+}
+
+/// What weights are like.
+#[derive(Debug, Clone, Copy)]
+enum Codes {
+    /// All the same.
+    Constant(i16),
+    /// From a range around 0.
+    Within(u32),
+}
+
+impl Codes {
+    fn draw(self, numbers: &mut Numbers) -> i16 {
+        match self {
+            Self::Constant(code) => code,
+            Self::Within(range) => (numbers.below(2 * range + 1) as i32 - range as i32) as i16,
+        }
+    }
+}
+
+fn codes() -> impl Strategy<Value = Codes> {
+    prop_oneof![
+        (-300..300i16).prop_map(Codes::Constant),
+        // 5 bits, some more, and nearly all: these saturate.
+        Just(Codes::Within(15)),
+        Just(Codes::Within(300)),
+        Just(Codes::Within(32_767)),
+    ]
+}
+
+/// How two populations are joined, before their sizes are known.
+#[derive(Debug, Clone)]
+struct Join {
+    form: u8,
+    codes: Codes,
+    /// Synapses per source neuron: a percentage of the targets, more than 100 of which occur more than once.
+    density: u32,
+    delay: u8,
+    longest: u32,
+    seed: u64,
+}
+
+fn join() -> impl Strategy<Value = Join> {
+    let density = prop_oneof![Just(0u32), 1..12u32, 12..120u32, 500..5000u32];
+    (0..4u8, codes(), density, 0..5u8, 0..9u32, any::<u64>())
+        .prop_map(|(form, codes, density, delay, longest, seed)| Join { form, codes, density, delay, longest, seed })
+}
+
+impl Join {
+    fn weights(&self, source: u32, target: u32, numbers: &mut Numbers) -> Weights {
+        let mut draw = |count: u32| -> Vec<i16> { (0..count).map(|_| self.codes.draw(numbers)).collect() };
+        match self.form {
+            0 => Weights::Dense(draw(source * target)),
+            1 if source == target => Weights::OneToOne(draw(source)),
+            _ => Weights::Sparse(Sparse::from_rows((0..source).map(|_| {
+                // Some rows are empty, and some have one synapse.
+                let most = (target * self.density / 100).min(700);
+                let count = if numbers.below(4) == 0 { numbers.below(2) } else { numbers.below(most + 1) };
+                (0..count).map(|_| (numbers.below(target), self.codes.draw(numbers))).collect()
+            }))),
+        }
+    }
+
+    fn delays(&self, weights: &Weights, numbers: &mut Numbers) -> Delays {
+        let mut each = || weights.codes().iter().map(|_| numbers.below(self.longest + 1) as u16).collect();
+        match self.delay {
+            1 => Delays::Uniform(self.longest),
+            2 if !matches!(weights, Weights::Convolution(_)) => Delays::Ring(each()),
+            3 if !matches!(weights, Weights::Convolution(_)) => Delays::Sorted(each()),
+            _ => Delays::None,
+        }
+    }
+}
+
+/// A convolution that joins two grids; the target's size follows.
+fn convolution() -> impl Strategy<Value = Convolution> {
+    let two = |range: std::ops::Range<u32>| [range.clone(), range];
+    let shape = (1..3u32, 1..4u32, two(1..8), two(1..4), two(1..3));
+    (shape, two(1..3), two(0..3), two(1..3), codes(), any::<u64>()).prop_map(
+        |((groups, channels, [height, width], extent, pool), stride, padding, dilation, codes, seed)| {
+            let grid = [height, width];
+            let size = |axis: usize| {
+                let (pooled, seen) = (grid[axis] / pool[axis] + 2 * padding[axis], dilation[axis] * (extent[axis] - 1));
+                pooled.saturating_sub(seen + 1) / stride[axis] + 1
+            };
+            let source = [groups * channels, height, width];
+            let target = [groups * 2, size(0), size(1)];
+            let mut numbers = Numbers::new(seed);
+            let kernel = (0..target[0] * channels * extent[0] * extent[1]).map(|_| codes.draw(&mut numbers)).collect();
+            Convolution { kernel, extent, source, pool, target, stride, padding, dilation, groups }
+        },
+    )
+}
+
+fn sized(mut population: Population, size: u32) -> Population {
+    let resize = |values: &mut Values| {
+        if let Values::PerNeuron(codes) = values {
+            let first = codes[0];
+            codes.resize(size as usize, first);
+        }
+    };
+    population.variables.iter_mut().for_each(|variable| resize(&mut variable.initial));
+    population.parameters.iter_mut().for_each(resize);
+    population.size = size;
+    population
+}
+
 fn network() -> impl Strategy<Value = Network> {
-    let parts = (1..100u32, prop::collection::vec(any::<bool>(), 8), population(0), population(1), any::<u64>());
-    parts.prop_flat_map(|(input, flags, first, second, seed)| {
-        let sizes = [input, first.size, second.size];
-        // input -> first, first -> second, second -> first, first -> first
-        let ends = [(0, 1), (1, 2), (2, 1), (1, 1)];
-        let weights: Vec<_> = ends
-            .iter()
-            .map(|(from, to)| prop::collection::vec(-300..300i16, (sizes[*from] * sizes[*to]) as usize))
-            .collect();
-        let order = Just([
-            Phase::Propagate(0),
-            Phase::Propagate(1),
-            Phase::Propagate(2),
-            Phase::Propagate(3),
-            Phase::Update(0),
-            Phase::Update(1),
-        ])
-        .prop_shuffle();
-        (weights, order).prop_map(move |(weights, order)| {
-            build(input, &flags, [first.clone(), second.clone()], seed, weights, &order)
-        })
+    let order = Just([
+        Phase::Propagate(0),
+        Phase::Propagate(1),
+        Phase::Propagate(2),
+        Phase::Propagate(3),
+        Phase::Propagate(4),
+        Phase::Update(0),
+        Phase::Update(1),
+    ])
+    .prop_shuffle();
+    let grid = prop::option::weighted(0.3, convolution());
+    let joins = prop::collection::vec(join(), 5);
+    let flags = prop::collection::vec(any::<bool>(), 9);
+    let parts = (1..100u32, flags, population(0), population(1), any::<u64>());
+    (parts, grid, joins, order).prop_map(|((input, flags, first, second, seed), grid, joins, order)| {
+        let (input, first) = match &grid {
+            Some(grid) => (grid.source.iter().product(), sized(first, grid.target.iter().product())),
+            None => (input, first),
+        };
+        // One-to-one weights need equal sizes.
+        let second = if flags[8] { sized(second, first.size) } else { second };
+        build(input, &flags, [first, second], seed, &joins, grid, &order)
     })
 }
 
@@ -177,32 +300,42 @@ fn build(
     flags: &[bool],
     mut populations: [Population; 2],
     seed: u64,
-    weights: Vec<Vec<i16>>,
+    joins: &[Join],
+    grid: Option<Convolution>,
     order: &[Phase],
 ) -> Network {
     let state = if flags[0] { StatePolicy::Reset } else { StatePolicy::Carried };
     if flags[0] {
         populations.iter_mut().flat_map(|p| &mut p.variables).for_each(|variable| variable.reset = true);
     }
-    let sources = [
-        Source::Input(0),
-        Source::Events { population: 0, event: 0 },
-        Source::Events { population: 1, event: 1 },
-        Source::Events { population: 0, event: 1 },
+    let (of_first, of_second) = (0, 1);
+    // From where, onto which variable of which population: two share a source, two a sum, two a source and a population.
+    let ends = [
+        (Source::Input(0), of_first, 0),
+        (Source::Events { population: of_first, event: 0 }, of_second, 1),
+        (Source::Events { population: of_second, event: 1 }, of_first, 1),
+        (Source::Events { population: of_first, event: 0 }, of_first, 0),
+        (Source::Input(0), of_second, 2),
     ];
-    let projections = weights.into_iter().enumerate().map(|(index, codes)| Projection {
-        name: format!("projection {index}"),
-        source: sources[index],
-        target: [0, 1, 0, 0][index],
-        variable: [0, 1, 1, 0][index],
-        weights: Weights::Dense(codes),
-        delays: Delays::None,
+    let projections = joins.iter().zip(ends).enumerate().map(|(index, (join, (source, target, variable)))| {
+        let from = match source {
+            Source::Input(_) => input,
+            Source::Events { population, .. } => populations[population].size,
+        };
+        let mut numbers = Numbers::new(join.seed);
+        let weights = match &grid {
+            Some(grid) if index == 0 => Weights::Convolution(grid.clone()),
+            _ => join.weights(from, populations[target].size, &mut numbers),
+        };
+        let delays = join.delays(&weights, &mut numbers);
+        Projection { name: format!("projection {index}"), source, target, variable, weights, delays }
     });
+    let projections = projections.collect();
     let mut recordings = Vec::new();
     for population in 0..2 {
         let quantities = [Quantity::Variable(0), Quantity::Variable(2), Quantity::Event(0)];
         let kept = quantities.into_iter().zip(&flags[1 + 3 * population..]).filter(|(_, keep)| **keep);
-        recordings.extend(kept.map(|(quantity, _)| Recording { population, quantity }));
+        recordings.extend(kept.map(|(quantity, _)| Recording { population, quantity, window: Window::WHOLE }));
     }
     Network {
         name: "random".to_owned(),
@@ -212,7 +345,7 @@ fn build(
         seed,
         inputs: vec![Input { name: "input".to_owned(), size: input, encoding: Encoding::Spikes }],
         populations: populations.into(),
-        projections: projections.collect(),
+        projections,
         schedule: order.to_vec(),
         outputs: Vec::new(),
         recordings,
@@ -242,7 +375,7 @@ fn write_list(machine: &mut Machine, list: &SpikeList, train: &SpikeTrain) {
     let mut at = list.address;
     for neurons in train.steps() {
         let behind = at + 4 + 4 * neurons.len() as u32;
-        assert!(behind <= list.address + list.bytes, "the list is too short");
+        assert!(behind <= list.address + list.sample_bytes, "the list is too short");
         let entries = neurons.iter().map(|neuron| list.base + list.scale * neuron);
         let bytes: Vec<u8> = std::iter::once(behind).chain(entries).flat_map(u32::to_le_bytes).collect();
         machine.write(Space::Scalar, at, &bytes).unwrap();
@@ -338,12 +471,31 @@ fn check_with(network: &Network, options: &Options) {
     }
 }
 
+fn options() -> impl Strategy<Value = Options> {
+    let weights = prop_oneof![
+        2 => Just(WeightMemory::Auto),
+        1 => Just(WeightMemory::Vector),
+        2 => Just(WeightMemory::Dram)
+    ];
+    let layouts = [RowLayout::Auto, RowLayout::Dense, RowLayout::Sparse, RowLayout::Split, RowLayout::Packed];
+    // All five projections in straight code, with neuron programs that may be long.
+    let config = MachineConfig { instruction_bytes: 1 << 16, ..MachineConfig::default() };
+    let inputs = prop::sample::select(vec![InputForm::Bits, InputForm::List(None)]);
+    let parts = (any::<bool>(), inputs, weights, prop::sample::select(layouts.to_vec()));
+    parts.prop_map(move |(ready_flag, input, weights, rows)| {
+        // Where everything is to be in vector memory, it has to fit.
+        let vector_bytes = if weights == WeightMemory::Vector { 8 << 20 } else { config.vector_bytes };
+        let config = MachineConfig { vector_bytes, ..config };
+        Options { config, ready_flag, input, weights, rows, ..Options::default() }
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
     #[test]
-    fn random_networks_run_as_they_mean(network in network(), ready_flag: bool) {
-        check(network, ready_flag);
+    fn random_networks_run_as_they_mean(network in network(), options in options()) {
+        check_with(&with_all_outputs(network), &options);
     }
 }
 
@@ -397,7 +549,7 @@ fn spilling_and_chunks_change_nothing() {
         }],
         schedule: vec![Phase::Propagate(0), Phase::Update(0)],
         outputs: vec![],
-        recordings: vec![Recording { population: 0, quantity: Quantity::Event(0) }],
+        recordings: vec![Recording { population: 0, quantity: Quantity::Event(0), window: Window::WHOLE }],
     };
     let compiled = compile(&with_all_outputs(network.clone()), &Options::default()).unwrap();
     assert!(compiled.report.spilled[1] > 0, "the test is to need spills");

@@ -3,7 +3,7 @@
 use fenn_compiler::kernel::{BinaryOp, CompareOp, Cond, Expr, Kernel, Place, Rounding, Slot, Stmt, Type};
 use fenn_compiler::network::{
     Delays, Encoding, Input, Network, Output, Phase, Population, Projection, Quantity, Readout, Recording, Source,
-    StatePolicy, Values, Variable, Weights,
+    StatePolicy, Values, Variable, Weights, Window,
 };
 use fenn_compiler::verify::{VerifyError, verify};
 use fenn_isa::fixed::Format;
@@ -80,7 +80,7 @@ fn good() -> Network {
         ],
         schedule: vec![Phase::Propagate(0), Phase::Propagate(1), Phase::Update(0)],
         outputs: vec![Output { population: 0, quantity: Quantity::Event(0), readout: Readout::Count }],
-        recordings: vec![Recording { population: 0, quantity: Quantity::Variable(0) }],
+        recordings: vec![Recording { population: 0, quantity: Quantity::Variable(0), window: Window::WHOLE }],
     }
 }
 

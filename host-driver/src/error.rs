@@ -161,7 +161,7 @@ pub enum SessionError {
     /// More spikes than a list has room for.
     #[error(
         "the sample has {spikes} spikes for input `{name}`, and the program has room for {capacity}; compile it with a \
-         longer list (fenn-cc --input-spikes N) or with --input bits"
+         longer list (fenn-cc --input-spikes N), or with --input bits"
     )]
     TooManySpikes {
         /// The input.
@@ -170,6 +170,14 @@ pub enum SessionError {
         spikes: usize,
         /// Those that fit.
         capacity: u32,
+    },
+    /// A number of samples that a launch cannot have.
+    #[error("a launch of this program has at least one sample and at most {most}, not {samples}; see fenn-cc --batch")]
+    Samples {
+        /// How many were given.
+        samples: usize,
+        /// How many it can have.
+        most: u32,
     },
     /// A spike that the program cannot be given.
     #[error(
@@ -185,6 +193,17 @@ pub enum SessionError {
         /// Steps of a run.
         steps: u32,
     },
+}
+
+/// What keeps recordings from being written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ExportError {
+    /// There are none.
+    #[error("the program records nothing; compile the network with recordings (fenn-cc --record spikes, or all)")]
+    Nothing,
+    /// The archive cannot be made.
+    #[error("the recordings cannot be packed: {0}")]
+    Archive(String),
 }
 
 /// What is wrong with a data-set file.
@@ -292,11 +311,34 @@ pub enum EvaluateError {
     /// No threads.
     #[error("the worker threads could not be started: {0}")]
     Threads(String),
+    /// More recordings than are kept at once.
+    #[error(
+        "the recordings of {samples} samples take {bytes} bytes, more than are kept at once ({most}); record less, or run \
+         fewer samples (--limit)"
+    )]
+    TooMuchRecorded {
+        /// How many samples.
+        samples: usize,
+        /// What they take.
+        bytes: u64,
+        /// What is kept at most.
+        most: u64,
+    },
     /// A run failed.
     #[error("sample {sample}: {source}")]
     Sample {
         /// Which.
         sample: usize,
+        /// Why.
+        source: SessionError,
+    },
+    /// A launch of several samples failed.
+    #[error("samples {first} to {last}: {source}")]
+    Launch {
+        /// The first of them.
+        first: usize,
+        /// The last of them.
+        last: usize,
         /// Why.
         source: SessionError,
     },
@@ -308,8 +350,15 @@ impl EvaluateError {
         match self {
             Self::Open(error)
             | Self::Session(SessionError::Device(error))
-            | Self::Sample { source: SessionError::Device(error), .. } => Some(error),
-            Self::Session(_) | Self::NoOutput | Self::NoSample { .. } | Self::Threads(_) | Self::Sample { .. } => None,
+            | Self::Sample { source: SessionError::Device(error), .. }
+            | Self::Launch { source: SessionError::Device(error), .. } => Some(error),
+            Self::Session(_)
+            | Self::NoOutput
+            | Self::NoSample { .. }
+            | Self::Threads(_)
+            | Self::TooMuchRecorded { .. }
+            | Self::Sample { .. }
+            | Self::Launch { .. } => None,
         }
     }
 }

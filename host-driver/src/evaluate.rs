@@ -1,11 +1,12 @@
 //! A data set run through a program.
 //!
-//! Contract: every sample is one run; the result has one [`Sample`] for each, in the data set's order. Where the
-//! program's runs are independent ([`StatePolicy::Reset`]) they are spread over workers with a device each, and the
+//! Contract: every sample is one run; the result has one [`Sample`] for each, in the data set's order. As many samples as
+//! the program takes, or fewer if asked, share a launch. Where the program's runs are independent ([`StatePolicy::Reset`]) they are spread over workers with a device each, and the
 //! result is the same for any number of them; where state is carried over there is one device and the order of the
 //! file. The first output of the manifest is the classifier.
 //!
-//! When a run fails, the error is that of the first sample, in the data set's order, that fails.
+//! When a run fails, the error is that of the first sample, in the data set's order, that fails; where several samples
+//! share a launch, that of the first launch that fails.
 //!
 //! Invariant: only [`Evaluation::wall`], [`Evaluation::jobs`] and what follows from them differ between two
 //! evaluations of the same program and data.
@@ -18,30 +19,37 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use fenn_isa::image::Image;
-use fenn_isa::image::manifest::{Manifest, StatePolicy};
+use fenn_isa::image::manifest::{Manifest, Phase, PhaseKind, StatePolicy};
 use rayon::prelude::*;
 
 use crate::dataset::{Dataset, Spike};
 use crate::device::{Device, Finished, Limit};
 use crate::error::{DeviceError, EvaluateError, SessionError};
-use crate::session::Session;
 use crate::session::array::Array;
+use crate::session::{Count, Session, bytes_of};
+
+/// The most bytes of recordings that are kept of all samples together.
+pub const MOST_RECORDED: u64 = 1 << 28;
 
 /// How to evaluate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     /// Workers where samples are independent, at least 1.
     pub jobs: usize,
-    /// For each run.
+    /// For each run; instructions and time of a launch are so many times more.
     pub limit: Limit,
     /// Keep everything that this sample's run shows.
     pub capture: Option<usize>,
+    /// Samples per launch, at least 1 and at most what the program takes; if not stated, that.
+    pub batch: Option<usize>,
+    /// Keep the recordings of all samples.
+    pub record: bool,
 }
 
 impl Default for Options {
-    /// One worker, the usual limit, nothing kept.
+    /// One worker, the usual limit, as many samples per launch as the program takes, nothing kept.
     fn default() -> Self {
-        Self { jobs: 1, limit: Limit::default(), capture: None }
+        Self { jobs: 1, limit: Limit::default(), capture: None, batch: None, record: false }
     }
 }
 
@@ -60,10 +68,16 @@ pub struct Evaluation {
     pub instructions: Spread,
     /// Cycles per sample.
     pub cycles: Spread,
+    /// What the program counted in each phase, where it does.
+    pub phases: Vec<PhaseCost>,
     /// The sample that was to be looked at.
     pub capture: Option<Capture>,
     /// Devices used.
     pub jobs: usize,
+    /// Samples per launch; the last launch may have had fewer.
+    pub batch: usize,
+    /// Cost of all launches, with what the program does once per launch.
+    pub launches: Finished,
     /// From the first run's start to the last one's end.
     pub wall: Duration,
 }
@@ -77,6 +91,19 @@ pub struct Sample {
     pub codes: Vec<Vec<i64>>,
     /// The cost.
     pub finished: Finished,
+    /// What was recorded, for each recording of the manifest, where that was asked for.
+    pub recordings: Vec<Array>,
+}
+
+/// What a phase of the program took in all runs together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PhaseCost {
+    /// Which.
+    pub phase: Phase,
+    /// How often it happened.
+    pub visits: u64,
+    /// Without what counting itself took.
+    pub count: Count,
 }
 
 /// Results compared with labels.
@@ -196,7 +223,17 @@ pub fn evaluate<D: Device>(
         return Err(EvaluateError::NoSample { sample, samples });
     }
     let independent = manifest.state == StatePolicy::Reset;
-    let jobs = if independent { options.jobs.clamp(1, samples.max(1)) } else { 1 };
+    // More than there are samples would make the last launch the only one.
+    let most = (manifest.batch.samples as usize).clamp(1, samples.max(1));
+    let batch = options.batch.map_or(most, |batch| batch.clamp(1, most));
+    let jobs = if independent { options.jobs.clamp(1, samples.div_ceil(batch).max(1)) } else { 1 };
+    if options.record {
+        let recordings = manifest.recordings.iter().map(|recording| bytes_of(&recording.data, recording.neurons));
+        let bytes = recordings.fold(0, u64::saturating_add).saturating_mul(samples as u64);
+        if bytes > MOST_RECORDED {
+            return Err(EvaluateError::TooMuchRecorded { samples, bytes, most: MOST_RECORDED });
+        }
+    }
     // The first session finds out what is wrong with the program before any thread is started.
     let mut sessions = vec![session(image, &open)?];
     let device = sessions[0].device().name();
@@ -206,6 +243,7 @@ pub fn evaluate<D: Device>(
     let work = Work {
         dataset,
         options,
+        batch,
         progress,
         next: AtomicUsize::new(0),
         done: AtomicUsize::new(0),
@@ -213,18 +251,21 @@ pub fn evaluate<D: Device>(
         captured: Mutex::new(None),
     };
     let begin = Instant::now();
-    let results = run_all(&work, sessions)?;
+    let (results, totals) = run_all(&work, sessions)?;
     let wall = begin.elapsed();
     let capture = work.captured.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     Ok(Evaluation {
         score: dataset.labels().map(|labels| Score::new(&results, labels, classes)),
         instructions: Spread::of(results.iter().map(|sample| sample.finished.instructions)),
         cycles: Spread::of(results.iter().map(|sample| sample.finished.cycles)),
+        phases: phases(&manifest, &totals.counts, results.len()),
         manifest,
         device,
         samples: results,
         capture,
         jobs,
+        batch,
+        launches: totals.finished,
         wall,
     })
 }
@@ -237,6 +278,7 @@ fn session<D: Device>(image: &Image, open: impl Fn() -> Result<D, DeviceError>) 
 struct Work<'a, P> {
     dataset: &'a Dataset,
     options: Options,
+    batch: usize,
     progress: P,
     /// The next sample that nobody has taken. Samples are taken in order.
     next: AtomicUsize,
@@ -245,13 +287,39 @@ struct Work<'a, P> {
     captured: Mutex<Option<Capture>>,
 }
 
-/// What one worker has found: samples with their number, and the error that ended its work.
-type Found = (Vec<(usize, Sample)>, Option<(usize, SessionError)>);
+/// What the launches came to together.
+#[derive(Default)]
+struct Totals {
+    finished: Finished,
+    counts: Vec<Count>,
+}
+
+impl Totals {
+    fn add(&mut self, finished: Finished, counts: &[Count]) {
+        self.finished.instructions = self.finished.instructions.saturating_add(finished.instructions);
+        self.finished.cycles = self.finished.cycles.saturating_add(finished.cycles);
+        self.counts.resize(self.counts.len().max(counts.len()), Count::default());
+        for (total, count) in self.counts.iter_mut().zip(counts) {
+            total.cycles = total.cycles.saturating_add(count.cycles);
+            total.instructions = total.instructions.saturating_add(count.instructions);
+        }
+    }
+}
+
+/// What one worker has found.
+#[derive(Default)]
+struct Found {
+    /// Samples with their number.
+    samples: Vec<(usize, Sample)>,
+    totals: Totals,
+    /// What ended its work, with the number of the first sample of the launch.
+    error: Option<(usize, EvaluateError)>,
+}
 
 fn run_all<D: Device, P: Fn(usize) + Sync>(
     work: &Work<'_, P>,
     mut sessions: Vec<Session<D>>,
-) -> Result<Vec<Sample>, EvaluateError> {
+) -> Result<(Vec<Sample>, Totals), EvaluateError> {
     let found: Vec<Found> = if sessions.len() == 1 {
         sessions.iter_mut().map(|session| work.run(session)).collect()
     } else {
@@ -260,57 +328,106 @@ fn run_all<D: Device, P: Fn(usize) + Sync>(
         pool.install(|| sessions.par_iter_mut().with_max_len(1).map(|session| work.run(session)).collect())
     };
     let mut samples = Vec::with_capacity(work.dataset.len());
+    let mut totals = Totals::default();
     let mut errors = Vec::new();
-    for (results, error) in found {
-        samples.extend(results);
-        errors.extend(error);
+    for found in found {
+        samples.extend(found.samples);
+        totals.add(found.totals.finished, &found.totals.counts);
+        errors.extend(found.error);
     }
-    // Samples are taken in order and a worker finishes the one it has taken, so every sample before the first failing
-    // one has been run, whatever the number of workers.
-    if let Some((sample, source)) = errors.into_iter().min_by_key(|(sample, _)| *sample) {
-        return Err(EvaluateError::Sample { sample, source });
+    // Samples are taken in order and a worker finishes those it has taken, so every launch before the first failing one
+    // has been made, whatever the number of workers.
+    if let Some((_, error)) = errors.into_iter().min_by_key(|(sample, _)| *sample) {
+        return Err(error);
     }
     samples.sort_unstable_by_key(|(index, _)| *index);
-    Ok(samples.into_iter().map(|(_, sample)| sample).collect())
+    Ok((samples.into_iter().map(|(_, sample)| sample).collect(), totals))
 }
 
 impl<P: Fn(usize)> Work<'_, P> {
     fn run<D: Device>(&self, session: &mut Session<D>) -> Found {
-        let mut results = Vec::new();
+        let mut found = Found::default();
         while !self.failed.load(Ordering::Relaxed) {
-            let index = self.next.fetch_add(1, Ordering::Relaxed);
-            if index >= self.dataset.len() {
+            let first = self.next.fetch_add(self.batch, Ordering::Relaxed);
+            if first >= self.dataset.len() {
                 break;
             }
-            match self.sample(session, index) {
-                Ok(sample) => results.push((index, sample)),
-                Err(error) => {
-                    self.failed.store(true, Ordering::Relaxed);
-                    return (results, Some((index, error)));
-                }
+            let last = (first + self.batch).min(self.dataset.len()) - 1;
+            if let Err(error) = self.launch(session, first..=last, &mut found) {
+                self.failed.store(true, Ordering::Relaxed);
+                found.error = Some((first, error));
+                break;
             }
-            (self.progress)(self.done.fetch_add(1, Ordering::Relaxed) + 1);
+            let count = last - first + 1;
+            (self.progress)(self.done.fetch_add(count, Ordering::Relaxed) + count);
         }
-        (results, None)
+        found
     }
 
-    fn sample<D: Device>(&self, session: &mut Session<D>, index: usize) -> Result<Sample, SessionError> {
-        let spikes = self.dataset.spikes(index);
-        let run = session.run(spikes, self.options.limit)?;
-        let class = run.outputs.first().map_or(0, |output| output.class());
-        if self.options.capture == Some(index) {
-            let capture = Capture {
-                sample: index,
-                label: self.dataset.labels().and_then(|labels| labels.get(index).copied()),
-                class,
-                spikes: spikes.to_vec(),
-                recordings: session.recordings()?,
-                outputs: session.output_arrays()?,
-                scores: run.outputs.iter().map(|output| output.scores.clone()).collect(),
-            };
-            *self.captured.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(capture);
+    /// Runs these samples, which one launch takes.
+    fn launch<D: Device>(
+        &self,
+        session: &mut Session<D>,
+        indices: std::ops::RangeInclusive<usize>,
+        found: &mut Found,
+    ) -> Result<(), EvaluateError> {
+        let (first, last) = (*indices.start(), *indices.end());
+        let spikes: Vec<&[Spike]> = indices.clone().map(|index| self.dataset.spikes(index)).collect();
+        for (sample, spikes) in indices.clone().zip(&spikes) {
+            session.check(spikes).map_err(|source| EvaluateError::Sample { sample, source })?;
         }
-        let codes = run.outputs.into_iter().map(|output| output.codes).collect();
-        Ok(Sample { class, codes, finished: run.finished })
+        let failed = |source| match first == last {
+            true => EvaluateError::Sample { sample: first, source },
+            false => EvaluateError::Launch { first, last, source },
+        };
+        let Limit { instructions, time } = self.options.limit;
+        let factor = u32::try_from(spikes.len()).unwrap_or(u32::MAX);
+        let limit =
+            Limit { instructions: instructions.saturating_mul(factor.into()), time: time.saturating_mul(factor) };
+        let launch = session.launch(&spikes, limit).map_err(failed)?;
+        found.totals.add(launch.finished, &launch.counts);
+        for ((index, run), slot) in indices.zip(launch.runs).zip(0..) {
+            let class = run.outputs.first().map_or(0, |output| output.class());
+            let captured = self.options.capture == Some(index);
+            let wanted = self.options.record || captured;
+            let recordings = if wanted { session.recordings(slot).map_err(failed)? } else { Vec::new() };
+            if captured {
+                let capture = Capture {
+                    sample: index,
+                    label: self.dataset.labels().and_then(|labels| labels.get(index).copied()),
+                    class,
+                    spikes: self.dataset.spikes(index).to_vec(),
+                    recordings: recordings.clone(),
+                    outputs: session.output_arrays(slot).map_err(failed)?,
+                    scores: run.outputs.iter().map(|output| output.scores.clone()).collect(),
+                };
+                *self.captured.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(capture);
+            }
+            let codes = run.outputs.into_iter().map(|output| output.codes).collect();
+            let recordings = if self.options.record { recordings } else { Vec::new() };
+            found.samples.push((index, Sample { class, codes, finished: run.finished, recordings }));
+        }
+        Ok(())
     }
+}
+
+/// What the phases took in `samples` runs, without what counting took: that is what a phase of nothing came to.
+fn phases(manifest: &Manifest, counts: &[Count], samples: usize) -> Vec<PhaseCost> {
+    let Some(counters) = &manifest.counters else { return Vec::new() };
+    let visits = |phase: &Phase| u64::from(phase.kind.visits(manifest.steps)) * samples as u64;
+    let rows = || counters.phases.iter().zip(counts);
+    let nothing = rows().find(|(phase, _)| phase.kind == PhaseKind::Nothing);
+    let (each, of) = nothing.map_or((Count::default(), 1), |(phase, count)| (*count, visits(phase).max(1)));
+    let without = |total: u64, each: u64, visits: u64| {
+        // Rounded down, so that a phase never comes out at more than nothing.
+        let counting = u128::from(each) * u128::from(visits) / u128::from(of);
+        total.saturating_sub(u64::try_from(counting).unwrap_or(u64::MAX))
+    };
+    let costs = rows().filter(|(phase, _)| phase.kind != PhaseKind::Nothing).map(|(phase, count)| {
+        let visits = visits(phase);
+        let cycles = without(count.cycles, each.cycles, visits);
+        let instructions = without(count.instructions, each.instructions, visits);
+        PhaseCost { phase: phase.clone(), visits, count: Count { cycles, instructions } }
+    });
+    costs.collect()
 }

@@ -37,6 +37,7 @@ pub mod dataset;
 pub mod device;
 pub mod error;
 pub mod evaluate;
+pub mod export;
 pub mod file;
 pub mod report;
 pub mod session;

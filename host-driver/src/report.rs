@@ -8,7 +8,7 @@
 //! Not here: the numbers' meaning (see [`crate::evaluate`]), and plain text and JSON (see [`crate::summary`]).
 
 use fenn_isa::fixed::Format;
-use fenn_isa::image::manifest::{Data, Encoding, Manifest, Readout, StatePolicy};
+use fenn_isa::image::manifest::{Data, Encoding, InputSpikes, Manifest, PhaseKind, Readout, StatePolicy, Window};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::evaluate::{Capture, Evaluation, Spread};
@@ -53,6 +53,7 @@ pub fn html(evaluation: &Evaluation) -> String {
                     (results(evaluation))
                     @if let Some(capture) = &evaluation.capture { (sample(&evaluation.manifest, capture)) }
                     (figures(evaluation))
+                    (phases(evaluation))
                     (network(&evaluation.manifest))
                 }
             }
@@ -123,14 +124,14 @@ fn sample(manifest: &Manifest, capture: &Capture) -> Markup {
                 @if let Array::Values(values) = array {
                     h3 { (recording.population) " · " (recording.name) }
                     @let chosen = manifest.outputs.first().filter(|output| output.data == recording.data).map(|_| capture.class);
-                    (traces::figure(&format!("{} of {}", recording.name, recording.population), values, manifest, chosen))
+                    (traces::figure(&format!("{} of {}", recording.name, recording.population), values, manifest, recording.window, chosen))
                 }
             }
             @for (index, (output, array)) in manifest.outputs.iter().zip(&capture.outputs).enumerate() {
                 @let shown = manifest.recordings.iter().any(|recording| recording.data == output.data);
                 @if let (Array::Values(values), false) = (array, shown || output_is_state(&output.data)) {
                     h3 { "Output " (output.name) ", step by step" }
-                    (traces::figure(&format!("output {}", output.name), values, manifest, (index == 0).then_some(capture.class)))
+                    (traces::figure(&format!("output {}", output.name), values, manifest, Window::WHOLE, (index == 0).then_some(capture.class)))
                 }
                 h3 { "Output " (output.name) ", " (readout_name(output.readout)) }
                 (bars::output(&output.name, &capture.scores[index], (index == 0).then_some(capture)))
@@ -188,6 +189,7 @@ fn figures(evaluation: &Evaluation) -> Markup {
                         (row("correct", format!("{} ({:.2} %)", grouped(score.correct as u64), 100.0 * score.accuracy())))
                     }
                     (row("steps per sample", manifest.steps.to_string()))
+                    (row("samples per launch", evaluation.batch.to_string()))
                     (row("state", state.to_owned()))
                     (row("seed", manifest.seed.map_or("none: nothing is random".to_owned(), |seed| seed.to_string())))
                     (row("program", manifest.name.clone()))
@@ -211,7 +213,7 @@ fn network(manifest: &Manifest) -> Markup {
                 thead { tr { th scope="col" { "name" } th scope="col" { "neurons" } th.text scope="col" { "how" } } }
                 tbody {
                     @for input in &manifest.inputs {
-                        tr { th scope="row" { (input.name) } td { (grouped(input.neurons.into())) } td.text { (encoding(&input.encoding)) } }
+                        tr { th scope="row" { (input.name) } td { (grouped(input.neurons.into())) } td.text { (encoding(&input.encoding)) (form(&input.spikes, manifest.steps)) } }
                     }
                     @for output in &manifest.outputs {
                         tr { th scope="row" { (output.name) } td { (grouped(output.neurons.into())) } td.text { "output: " (readout_name(output.readout)) } }
@@ -242,6 +244,58 @@ fn network(manifest: &Manifest) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// Where the program says that its time goes.
+fn phases(evaluation: &Evaluation) -> Markup {
+    let samples = evaluation.samples.len().max(1) as f64;
+    let cycles = evaluation.cycles.total.max(1) as f64;
+    html! {
+        @if !evaluation.phases.is_empty() {
+            section {
+                h2 { "Phases" }
+                table {
+                    thead {
+                        tr {
+                            th.text scope="col" { "phase" } th scope="col" { "instructions per sample" }
+                            th scope="col" { "cycles per sample" } th scope="col" { "cycles per visit" } th scope="col" { "share" }
+                        }
+                    }
+                    tbody {
+                        @for cost in &evaluation.phases {
+                            tr {
+                                th.text scope="row" { (phase_name(cost.phase.kind)) " " (cost.phase.name) }
+                                td { (format!("{:.1}", cost.count.instructions as f64 / samples)) }
+                                td { (format!("{:.1}", cost.count.cycles as f64 / samples)) }
+                                td { (format!("{:.1}", cost.count.cycles as f64 / cost.visits.max(1) as f64)) }
+                                td { (format!("{:.1} %", 100.0 * cost.count.cycles as f64 / cycles)) }
+                            }
+                        }
+                    }
+                }
+                p { "Counted by the program itself; what counting takes has been left out, and makes up the rest." }
+            }
+        }
+    }
+}
+
+/// A kind of phase in a word or two.
+pub(crate) fn phase_name(kind: PhaseKind) -> &'static str {
+    match kind {
+        PhaseKind::Nothing => "nothing",
+        PhaseKind::Reset => "reset",
+        PhaseKind::Propagate => "propagate",
+        PhaseKind::Update => "update",
+        PhaseKind::Record => "record",
+    }
+}
+
+/// In which form an input is handed over.
+fn form(spikes: &InputSpikes, steps: u32) -> String {
+    match spikes {
+        InputSpikes::Bits(_) => "; handed over as bits".to_owned(),
+        InputSpikes::List(list) => format!("; handed over as a list of at most {} spikes", list.capacity(steps)),
     }
 }
 

@@ -1,9 +1,10 @@
-//! Runs of one program, with its arrays by name.
+//! Launches of one program, with its arrays by name.
 //!
-//! Contract: a session is a device with a compiled network in it. [`Session::run`] is one run of one sample: it writes
-//! the sample's spikes into every input of the manifest, starts the program, waits, and reads the outputs. The entry
-//! point is `run`; where the program has an `init` (which prepares what is done once and goes on into `run`) the first
-//! run starts there, and where state is reset every run does, so that every run begins in the same state.
+//! Contract: a session is a device with a compiled network in it. [`Session::launch`] is the runs of one or several samples:
+//! it writes the samples' spikes into every input of the manifest, starts the program, waits, and reads the outputs.
+//! [`Session::begin`] and [`Session::finish`] are its two halves, for a host that has something to do meanwhile. The
+//! entry point is `run`; where the program has an `init` (which prepares what is done once and goes on into `run`) the
+//! first launch starts there, and where state is reset every launch does, so that every run begins in the same state.
 //!
 //! Input units are counted through all inputs in the manifest's order: with inputs of 10 and 5 neurons, unit 12 is
 //! neuron 2 of the second.
@@ -22,10 +23,12 @@ use crate::device::{Device, Finished, Limit};
 use crate::error::SessionError;
 
 pub mod array;
+mod counters;
 mod input;
 pub mod readout;
 
 use array::Array;
+pub use counters::Count;
 use readout::Result as Readout;
 
 /// A device with a compiled network in it.
@@ -37,6 +40,8 @@ pub struct Session<D> {
     run: u32,
     /// Whether no run has been made yet.
     fresh: bool,
+    /// Samples of the launch that has begun.
+    begun: u32,
     /// The bytes of one input, kept to be filled again.
     buffer: Vec<u8>,
 }
@@ -48,6 +53,18 @@ pub struct Run {
     pub finished: Finished,
     /// One for each output of the manifest.
     pub outputs: Vec<Readout>,
+}
+
+/// What one launch came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Launch {
+    /// The cost of all of it. Runs are a little less: what the program does once per launch belongs to none of them, unless
+    /// there is only one.
+    pub finished: Finished,
+    /// One for each sample.
+    pub runs: Vec<Run>,
+    /// What the program counted, one for each phase of the manifest's counters.
+    pub counts: Vec<Count>,
 }
 
 impl<D: Device> Session<D> {
@@ -63,7 +80,7 @@ impl<D: Device> Session<D> {
         let (init, run) = (entry("init"), entry("run").ok_or(SessionError::NoEntryPoint)?);
         check_sizes(&manifest, &image.config)?;
         device.load(image)?;
-        Ok(Self { device, manifest, init, run, fresh: true, buffer: Vec::new() })
+        Ok(Self { device, manifest, init, run, fresh: true, begun: 0, buffer: Vec::new() })
     }
 
     /// What the program says of itself.
@@ -79,13 +96,68 @@ impl<D: Device> Session<D> {
     /// Runs the program on one sample. Two spikes of one unit in one step are one.
     ///
     /// # Errors
-    /// [`SessionError::Spike`] for a spike that no input has, before anything is written; else what the device says.
-    /// A run that did not end is halted.
+    /// As [`Session::launch`].
     pub fn run(&mut self, spikes: &[Spike], limit: Limit) -> Result<Run, SessionError> {
-        self.write_inputs(spikes)?;
+        let launch = self.launch(&[spikes], limit)?;
+        // A launch has as many runs as samples.
+        launch.runs.into_iter().next().ok_or(SessionError::Samples { samples: 1, most: 0 })
+    }
+
+    /// Runs the program on some samples, one after the other. `limit` is for all of them together.
+    ///
+    /// # Errors
+    /// As [`Session::begin`] and [`Session::finish`].
+    pub fn launch(&mut self, samples: &[&[Spike]], limit: Limit) -> Result<Launch, SessionError> {
+        self.begin(samples)?;
+        self.finish(limit)
+    }
+
+    /// Whether the program can be run on a sample.
+    ///
+    /// # Errors
+    /// [`SessionError::Spike`] for a spike that no input has, [`SessionError::TooManySpikes`].
+    pub fn check(&self, spikes: &[Spike]) -> Result<(), SessionError> {
+        let (units, steps) = (units(&self.manifest), self.manifest.steps);
+        let wrong = |spike: &&Spike| u64::from(spike.unit) >= units || spike.step >= steps;
+        if let Some(Spike { step, unit }) = spikes.iter().find(wrong).copied() {
+            return Err(SessionError::Spike { unit, step, units, steps });
+        }
+        for (input, of_input) in inputs(&self.manifest, spikes) {
+            if let InputSpikes::List(list) = &input.spikes {
+                let (spikes, capacity) = (input::sorted(of_input).len(), list.capacity(steps));
+                if spikes > capacity as usize {
+                    return Err(SessionError::TooManySpikes { name: input.name.clone(), spikes, capacity });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the samples' spikes and starts the program.
+    ///
+    /// # Errors
+    /// [`SessionError::Samples`] for none or too many samples and what [`Session::check`] says against one of them, before
+    /// anything is written; else what the device says.
+    pub fn begin(&mut self, samples: &[&[Spike]]) -> Result<(), SessionError> {
+        let most = self.manifest.batch.samples;
+        let count = u32::try_from(samples.len()).ok().filter(|count| (1..=most).contains(count));
+        let count = count.ok_or(SessionError::Samples { samples: samples.len(), most })?;
+        samples.iter().try_for_each(|spikes| self.check(spikes))?;
+        self.write_inputs(samples)?;
+        if let Some(address) = self.manifest.batch.count {
+            self.device.write(Space::Scalar, address, &count.to_le_bytes())?;
+        }
         let at_init = self.fresh || self.manifest.state == StatePolicy::Reset;
         self.fresh = false;
-        self.device.start(self.init.filter(|_| at_init).unwrap_or(self.run))?;
+        self.begun = count;
+        Ok(self.device.start(self.init.filter(|_| at_init).unwrap_or(self.run))?)
+    }
+
+    /// Waits for the program that was started, and reads its outputs.
+    ///
+    /// # Errors
+    /// What the device says. A launch that did not end is halted.
+    pub fn finish(&mut self, limit: Limit) -> Result<Launch, SessionError> {
         let finished = match self.device.wait(limit) {
             Ok(finished) => finished,
             Err(error) => {
@@ -93,68 +165,114 @@ impl<D: Device> Session<D> {
                 return Err(error.into());
             }
         };
-        let outputs = self.manifest.outputs.iter().map(|output| {
-            let array = Array::read(&mut self.device, &output.data, output.neurons)?;
-            Ok(readout::read(&array, output.readout))
-        });
-        Ok(Run { finished, outputs: outputs.collect::<Result<_, SessionError>>()? })
-    }
-
-    /// What the latest run recorded: one array for each recording of the manifest.
-    ///
-    /// # Errors
-    /// The device's.
-    pub fn recordings(&mut self) -> Result<Vec<Array>, SessionError> {
-        let recordings = self.manifest.recordings.iter();
-        recordings.map(|recording| Array::read(&mut self.device, &recording.data, recording.neurons)).collect()
-    }
-
-    /// What the latest run left where the outputs are read from: one array for each output of the manifest.
-    ///
-    /// # Errors
-    /// The device's.
-    pub fn output_arrays(&mut self) -> Result<Vec<Array>, SessionError> {
-        let outputs = self.manifest.outputs.iter();
-        outputs.map(|output| Array::read(&mut self.device, &output.data, output.neurons)).collect()
-    }
-
-    /// Writes a sample's spikes into all inputs.
-    fn write_inputs(&mut self, spikes: &[Spike]) -> Result<(), SessionError> {
-        let (units, steps) = (units(&self.manifest), self.manifest.steps);
-        let wrong = |spike: &&Spike| u64::from(spike.unit) >= units || spike.step >= steps;
-        if let Some(Spike { step, unit }) = spikes.iter().find(wrong).copied() {
-            return Err(SessionError::Spike { unit, step, units, steps });
-        }
-        let mut first = 0;
-        for input in &self.manifest.inputs {
-            let of_input = spikes.iter().filter_map(|spike| {
-                let neuron = u32::try_from(u64::from(spike.unit).checked_sub(first)?).ok()?;
-                (neuron < input.neurons).then_some((spike.step, neuron))
+        let costs = match self.manifest.batch.marks {
+            Some(marks) if self.manifest.batch.samples > 1 => counters::runs(&mut self.device, marks, self.begun)?,
+            _ => vec![finished; self.begun as usize],
+        };
+        let runs = costs.into_iter().zip(0..).map(|(finished, sample)| {
+            let outputs = self.manifest.outputs.iter().map(|output| {
+                let array = Array::read(&mut self.device, &output.data, output.neurons, sample)?;
+                Ok(readout::read(&array, output.readout))
             });
-            self.buffer.clear();
-            let address = match &input.spikes {
+            Ok(Run { finished, outputs: outputs.collect::<Result<_, SessionError>>()? })
+        });
+        let runs = runs.collect::<Result<_, SessionError>>()?;
+        let counts = match &self.manifest.counters {
+            Some(counters) => counters::read(&mut self.device, counters)?,
+            None => Vec::new(),
+        };
+        Ok(Launch { finished, runs, counts })
+    }
+
+    /// What the latest launch recorded of a sample, counted from 0: one array for each recording of the manifest.
+    ///
+    /// # Errors
+    /// [`SessionError::Samples`] for a sample that the program has no place for; the device's.
+    pub fn recordings(&mut self, sample: u32) -> Result<Vec<Array>, SessionError> {
+        self.check_sample(sample)?;
+        let recordings = self.manifest.recordings.iter();
+        recordings.map(|one| Array::read(&mut self.device, &one.data, one.neurons, sample)).collect()
+    }
+
+    /// What the latest launch left where the outputs of a sample, counted from 0, are read from: one array for each output of
+    /// the manifest.
+    ///
+    /// # Errors
+    /// [`SessionError::Samples`] for a sample that the program has no place for; the device's.
+    pub fn output_arrays(&mut self, sample: u32) -> Result<Vec<Array>, SessionError> {
+        self.check_sample(sample)?;
+        let outputs = self.manifest.outputs.iter();
+        outputs.map(|output| Array::read(&mut self.device, &output.data, output.neurons, sample)).collect()
+    }
+
+    fn check_sample(&self, sample: u32) -> Result<(), SessionError> {
+        let most = self.manifest.batch.samples;
+        if sample < most { Ok(()) } else { Err(SessionError::Samples { samples: sample as usize + 1, most }) }
+    }
+
+    /// Writes samples, which have been checked, into all inputs.
+    fn write_inputs(&mut self, samples: &[&[Spike]]) -> Result<(), SessionError> {
+        let steps = self.manifest.steps;
+        for (index, input) in self.manifest.inputs.iter().enumerate() {
+            let of_input =
+                |spikes| inputs(&self.manifest, spikes).nth(index).into_iter().flat_map(|(_, spikes)| spikes);
+            match &input.spikes {
                 InputSpikes::Bits(array) => {
-                    input::bits(array, of_input, &mut self.buffer);
-                    array.address
+                    for (spikes, sample) in samples.iter().zip(0..) {
+                        input::bits(array, of_input(spikes), &mut self.buffer);
+                        // A checked manifest has all of them inside scalar memory.
+                        let address = array.address + sample * array.sample_stride;
+                        if array.step_stride == 4 * array.words {
+                            self.device.write(Space::Scalar, address, &self.buffer)?;
+                            continue;
+                        }
+                        for (slot, step) in self.buffer.chunks_exact(4 * array.words as usize).zip(0..) {
+                            self.device.write(Space::Scalar, address + step * array.step_stride, slot)?;
+                        }
+                    }
                 }
                 InputSpikes::List(list) => {
-                    input::list(list, steps, of_input, &mut self.buffer).map_err(|spikes| {
-                        let (name, capacity) = (input.name.clone(), list.capacity(steps));
-                        SessionError::TooManySpikes { name, spikes, capacity }
-                    })?;
-                    list.address
+                    self.buffer.clear();
+                    for spikes in samples {
+                        input::list(list, steps, of_input(spikes), &mut self.buffer);
+                    }
+                    self.device.write(Space::Scalar, list.address, &self.buffer)?;
                 }
-            };
-            self.device.write(Space::Scalar, address, &self.buffer)?;
-            first += u64::from(input.neurons);
+            }
         }
         Ok(())
     }
 }
 
+/// Each input with its share of the spikes, as (step, neuron).
+fn inputs<'a>(
+    manifest: &'a Manifest,
+    spikes: &'a [Spike],
+) -> impl Iterator<Item = (&'a fenn_isa::image::manifest::Input, impl Iterator<Item = (u32, u32)> + 'a)> + 'a {
+    let mut behind = 0u64;
+    manifest.inputs.iter().map(move |input| {
+        let first = behind;
+        behind += u64::from(input.neurons);
+        let of_input = spikes.iter().filter_map(move |spike| {
+            let neuron = u32::try_from(u64::from(spike.unit).checked_sub(first)?).ok()?;
+            (neuron < input.neurons).then_some((spike.step, neuron))
+        });
+        (input, of_input)
+    })
+}
+
 /// Units of all inputs together.
 pub fn units(manifest: &Manifest) -> u64 {
     manifest.inputs.iter().map(|input| u64::from(input.neurons)).sum()
+}
+
+/// Bytes that a host keeps of an array of `neurons` neurons, for one sample.
+pub(crate) fn bytes_of(data: &Data, neurons: u32) -> u64 {
+    let (per_step, steps) = match data {
+        Data::Spikes(array) => (4 * u64::from(array.words), array.steps),
+        Data::Values(array) => (u64::from(neurons.div_ceil(LANES as u32)) * u64::from(VECTOR_BYTES), array.steps),
+    };
+    per_step.saturating_mul(steps.into())
 }
 
 /// Refuses a manifest that names the same arrays so often that the copies a host keeps of them would be out of all
@@ -164,11 +282,7 @@ fn check_sizes(manifest: &Manifest, config: &MachineConfig) -> Result<(), Sessio
     let recordings = manifest.recordings.iter().map(|recording| (&recording.name, &recording.data, recording.neurons));
     let mut bytes = 0u64;
     for (name, data, neurons) in outputs.chain(recordings) {
-        let (per_step, steps) = match data {
-            Data::Spikes(array) => (4 * u64::from(array.words), array.steps),
-            Data::Values(array) => (u64::from(neurons.div_ceil(LANES as u32)) * u64::from(VECTOR_BYTES), array.steps),
-        };
-        bytes = bytes.saturating_add(per_step.saturating_mul(steps.into()));
+        bytes = bytes.saturating_add(bytes_of(data, neurons).saturating_mul(manifest.batch.samples.into()));
         // Outputs and recordings may be of the same arrays.
         let most = 2 * (u64::from(config.bytes(Space::Scalar)) + u64::from(config.bytes(Space::Vector)));
         if bytes > most {

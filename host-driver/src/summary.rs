@@ -7,7 +7,8 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::evaluate::{Evaluation, Score, Spread};
+use crate::evaluate::{Evaluation, PhaseCost, Score, Spread};
+use crate::report::phase_name;
 
 /// The widest confusion matrix that is printed as text.
 const WIDEST: u32 = 30;
@@ -16,7 +17,8 @@ const WIDEST_JSON: u32 = 1000;
 
 /// The summary: figures, and the confusion matrix or, without labels, the classes.
 pub fn text(evaluation: &Evaluation) -> String {
-    let Evaluation { manifest, device, samples, score, instructions, cycles, jobs, wall, .. } = evaluation;
+    let Evaluation { manifest, device, samples, score, instructions, cycles, jobs, wall, batch, launches, .. } =
+        evaluation;
     let mut out = String::new();
     let mut line = |name: &str, text: String| {
         // Writing to a string cannot fail.
@@ -30,12 +32,38 @@ pub fn text(evaluation: &Evaluation) -> String {
     }
     line("instructions", spread(instructions));
     line("cycles", spread(cycles));
+    if *batch > 1 {
+        line("launches", format!("{batch} samples each, {} cycles in all", launches.cycles));
+    }
     let devices = if *jobs == 1 { "one device".to_owned() } else { format!("{jobs} devices") };
     line("time", format!("{:.2} s, {:.1} MIPS on {devices}", wall.as_secs_f64(), evaluation.mips()));
+    if !evaluation.phases.is_empty() {
+        out = out + "\n" + &phases(evaluation);
+    }
     match score {
         Some(score) => out + "\n" + &confusion(score),
         None => out + "\n" + &classes(evaluation),
     }
+}
+
+/// A line per phase: what it took per sample, and of all cycles.
+fn phases(evaluation: &Evaluation) -> String {
+    let samples = evaluation.samples.len().max(1) as f64;
+    let total = evaluation.cycles.total.max(1) as f64;
+    let name = |cost: &PhaseCost| format!("{} {}", phase_name(cost.phase.kind), cost.phase.name);
+    let width = evaluation.phases.iter().map(|cost| name(cost).chars().count()).max().unwrap_or(0).max(5);
+    let mut out = format!("{:<width$}  instructions    cycles  per step   share\n", "phase");
+    let steps = f64::from(evaluation.manifest.steps);
+    for cost in &evaluation.phases {
+        let (instructions, cycles) = (cost.count.instructions as f64 / samples, cost.count.cycles as f64 / samples);
+        let share = 100.0 * cost.count.cycles as f64 / total;
+        out.push_str(&format!(
+            "{:<width$}  {instructions:>12.1}{cycles:>10.1}{:>10.1}{share:>6.1} %\n",
+            name(cost),
+            cycles / steps
+        ));
+    }
+    out
 }
 
 fn spread(spread: &Spread) -> String {
@@ -79,7 +107,8 @@ fn matrix(score: &Score) -> Vec<Vec<usize>> {
 }
 
 /// The summary for programs. Everything in it is in the units of [`Evaluation`]; seconds are the host's. `confusion` is
-/// a list of rows, one per label; with more than 1000 classes it is null.
+/// a list of rows, one per label; with more than 1000 classes it is null. `phases` has what the program counted in all
+/// samples together, without what counting took; it is empty where the program does not count.
 pub fn json(evaluation: &Evaluation) -> Value {
     let Evaluation { manifest, device, samples, score, instructions, cycles, jobs, wall, .. } = evaluation;
     let spread =
@@ -97,9 +126,24 @@ pub fn json(evaluation: &Evaluation) -> Value {
         "instructions": spread(instructions),
         "cycles": spread(cycles),
         "jobs": jobs,
+        "batch": evaluation.batch,
+        "launches": { "instructions": evaluation.launches.instructions, "cycles": evaluation.launches.cycles },
+        "phases": evaluation.phases.iter().map(phase).collect::<Vec<_>>(),
         "seconds": wall.as_secs_f64(),
         "mips": evaluation.mips(),
         "classes": samples.iter().map(|sample| sample.class).collect::<Vec<_>>(),
+        "sample_instructions": samples.iter().map(|sample| sample.finished.instructions).collect::<Vec<_>>(),
+        "sample_cycles": samples.iter().map(|sample| sample.finished.cycles).collect::<Vec<_>>(),
+    })
+}
+
+fn phase(cost: &PhaseCost) -> Value {
+    json!({
+        "kind": phase_name(cost.phase.kind),
+        "name": cost.phase.name,
+        "visits": cost.visits,
+        "instructions": cost.count.instructions,
+        "cycles": cost.count.cycles,
     })
 }
 

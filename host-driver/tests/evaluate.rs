@@ -12,7 +12,7 @@ use fenn_host::evaluate::{Evaluation, Options, evaluate};
 use fenn_host::session::Session;
 use fenn_host::session::array::Array;
 use fenn_host::sim::Simulator;
-use fenn_isa::image::manifest::{Data, Readout, StatePolicy};
+use fenn_isa::image::manifest::{Data, Readout, StatePolicy, Window};
 use fenn_isa::image::{Image, Segment};
 use fenn_isa::memory::{MachineConfig, Space};
 use fenn_isa::timing::FUNCTIONAL;
@@ -66,7 +66,7 @@ fn recordings_are_what_happened() {
     let sample = &samples(3)[2];
     let mut session = open(&image(StatePolicy::Reset, Readout::Last));
     session.run(sample, Limit::default()).unwrap();
-    let recordings = session.recordings().unwrap();
+    let recordings = session.recordings(0).unwrap();
     let [Array::Spikes(spikes), Array::Values(values)] = &recordings[..] else { panic!("spikes, then values") };
     let mut expected: Vec<(u32, u32)> = sample.iter().map(|spike| (spike.step, spike.unit)).collect();
     expected.sort_unstable();
@@ -269,12 +269,13 @@ fn arrays_with_gaps_are_read_vector_by_vector() {
     let Data::Values(array) = &mut manifest.recordings[1].data else { panic!("values") };
     (array.address, array.stride, array.step_stride, array.steps) = (128, 192, 64, 3);
     manifest.recordings[1].neurons = 40;
+    manifest.recordings[1].window = Window { from: 1, every: 1 };
     // Every lane of vector memory holds its own number.
     let lanes: Vec<u8> = (0..512i16).flat_map(i16::to_le_bytes).collect();
     image.segments.push(Segment::new(Space::Vector, 0, lanes));
     let mut session = open(&image);
     session.run(&[], Limit::default()).unwrap();
-    let recordings = session.recordings().unwrap();
+    let recordings = session.recordings(0).unwrap();
     let Array::Values(values) = &recordings[1] else { panic!("values") };
     for neuron in 0..40u32 {
         let code = |step: u32| ((128 + step * 64 + neuron / 32 * 192) / 2 + neuron % 32) as i16;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use fenn_isa::fixed::Format;
 use fenn_isa::image::elf::ElfError;
 use fenn_isa::image::manifest::{
-    Data, Encoding, EntryPoint, Input, Manifest, Output, Population, Readout, SpikeArray, StatePolicy, VERSION,
-    ValueArray, Variable,
+    Batch, Data, Encoding, EntryPoint, Input, InputSpikes, Manifest, Output, Population, Readout, SpikeArray,
+    StatePolicy, VERSION, ValueArray, Variable,
 };
 use fenn_isa::image::{Image, ImageError, Line, Segment, Symbol, SymbolKind};
 use fenn_isa::memory::{MachineConfig, Space};
@@ -43,7 +43,7 @@ fn symbols() -> impl Strategy<Value = Vec<Symbol>> {
 }
 
 fn manifest(tau: f64) -> Manifest {
-    let spikes = SpikeArray { address: 0x100, words: 2, steps: 5 };
+    let spikes = InputSpikes::Bits(SpikeArray::dense(0x100, 2, 5));
     Manifest {
         version: VERSION,
         name: "network".to_owned(),
@@ -53,6 +53,7 @@ fn manifest(tau: f64) -> Manifest {
         state: StatePolicy::Reset,
         seed: Some(u64::MAX),
         entry_points: vec![EntryPoint { name: "run".to_owned(), address: 0 }],
+        batch: Batch::ONE,
         inputs: vec![Input {
             name: "in".to_owned(),
             neurons: 40,
@@ -62,14 +63,23 @@ fn manifest(tau: f64) -> Manifest {
         outputs: vec![Output {
             name: "out".to_owned(),
             neurons: 3,
-            data: Data::Values(ValueArray { address: 64, stride: 64, steps: 1, step_stride: 64, format: Format::UNIT }),
+            data: Data::Values(ValueArray {
+                address: 64,
+                stride: 64,
+                steps: 1,
+                step_stride: 64,
+                sample_stride: 64,
+                format: Format::UNIT,
+            }),
             readout: Readout::Last,
         }],
         recordings: Vec::new(),
+        counters: None,
         populations: vec![Population {
             name: "out".to_owned(),
             neurons: 3,
-            variables: vec![Variable { name: "V".to_owned(), format: Format::INTEGER }],
+            reset: true,
+            variables: vec![Variable { name: "V".to_owned(), format: Format::INTEGER, reset: true }],
         }],
     }
 }

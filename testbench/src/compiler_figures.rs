@@ -191,7 +191,7 @@ fn arrangement(neurons: usize, spikes: &Spikes, memory: &str, layout: &str) -> R
     session.run(&[], Limit::default())?;
     let mut found: Spikes = Default::default();
     let populations: Vec<String> = session.manifest().recordings.iter().map(|r| r.population.clone()).collect();
-    for (population, array) in populations.iter().zip(session.recordings()?) {
+    for (population, array) in populations.iter().zip(session.recordings(0)?) {
         if let Array::Spikes(array) = array {
             found[usize::from(population == "I")] =
                 (0..array.steps).map(|step| array.in_step(step).collect()).collect();
@@ -256,7 +256,7 @@ fn spoken(image: &Image, inputs: &[Vec<u32>]) -> Result<Spoken, Failure> {
     let mut spikes: Vec<Spike> = spikes.collect();
     spikes.sort_unstable();
     let run = session.run(&spikes, Limit::default())?;
-    let hidden = session.recordings()?.into_iter().find_map(|array| match array {
+    let hidden = session.recordings(0)?.into_iter().find_map(|array| match array {
         Array::Spikes(array) => Some((0..array.steps).map(|step| array.in_step(step).collect()).collect()),
         Array::Values(_) => None,
     });

@@ -20,7 +20,7 @@ use fenn_assembler::{
     disassemble_with_source, disassembly_json,
 };
 use fenn_isa::image::Image;
-use fenn_isa::image::manifest::{EntryPoint, Manifest, StatePolicy, VERSION};
+use fenn_isa::image::manifest::{Batch, EntryPoint, Manifest, StatePolicy, VERSION};
 use fenn_isa::memory::{LANES, MachineConfig, Space};
 use rand::RngExt;
 use rand_pcg::Pcg64Mcg;
@@ -210,9 +210,11 @@ fn programs(name: &str, text: &str) -> Vec<Vec<u8>> {
         state: StatePolicy::Reset,
         seed: Some(1),
         entry_points: vec![EntryPoint { name: "run".to_owned(), address: 0 }],
+        batch: Batch::ONE,
         inputs: Vec::new(),
         outputs: Vec::new(),
         recordings: Vec::new(),
+        counters: None,
         populations: Vec::new(),
     };
     let described = Image { manifest: Some(manifest), ready_flag: Some(0), ..bare.clone() };

@@ -243,7 +243,7 @@ fn simulate(case: &Case, image: &Image) -> Result<Observed, Failure> {
         return Err(format!("the program's inputs are {names:?}, not in the order of their names").into());
     }
     let run = session.run(&spikes(&case.inputs), Limit::default())?;
-    let recordings = session.recordings()?;
+    let recordings = session.recordings(0)?;
     let manifest = session.manifest();
     let mut found = BTreeMap::new();
     for (recording, array) in manifest.recordings.iter().zip(&recordings) {

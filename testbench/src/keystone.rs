@@ -236,7 +236,7 @@ fn spikes_on_simulator(elf: &str, population: &str, inputs: &[Vec<f64>]) -> Resu
     let run = session.run(&spikes, fenn_host::device::Limit::default())?;
     let index = session.manifest().recordings.iter().position(|recording| recording.population == population);
     let index = index.ok_or_else(|| format!("{population} is not recorded"))?;
-    let recordings = session.recordings()?;
+    let recordings = session.recordings(0)?;
     let Array::Spikes(recorded) = &recordings[index] else { return Err("spikes are recorded as spikes".into()) };
     let mut values = vec![0.0; (recorded.neurons * recorded.steps) as usize];
     recorded.all().for_each(|(step, neuron)| values[(step * recorded.neurons + neuron) as usize] = 1.0);

@@ -12,7 +12,7 @@ use super::samples::{Samples, Target, load};
 use super::{Arguments, Failure};
 use crate::description::{self, Conversion, DescriptionError};
 use crate::import::{self, Calibration, ImportReport, Record, import};
-use crate::network::{Network, Quantity, Recording};
+use crate::network::{Network, Quantity, Recording, Window};
 use crate::nir;
 
 /// What a front end made of a file.
@@ -54,7 +54,7 @@ pub(super) fn description(path: &Path, arguments: &Arguments, color: bool) -> Re
 fn recordings(network: &Network, record: Record) -> Vec<Recording> {
     let mut recordings = Vec::new();
     for (population, neurons) in network.populations.iter().enumerate() {
-        let mut keep = |quantity| recordings.push(Recording { population, quantity });
+        let mut keep = |quantity| recordings.push(Recording { population, quantity, window: Window::WHOLE });
         if record != Record::None {
             (0..neurons.kernel.events.len()).map(Quantity::Event).for_each(&mut keep);
         }
@@ -86,9 +86,13 @@ pub(super) fn graph(path: &Path, arguments: &Arguments, progress: bool) -> Resul
         readout: arguments.readout.map(Into::into),
         record: arguments.record.unwrap_or_default(),
         formats: arguments.format.clone(),
+        rounding: arguments.rounding.unwrap_or_default(),
+        roundings: arguments.round.clone(),
+        seed: arguments.seed.unwrap_or_default(),
         calibration: Calibration { samples, ..Calibration::default() },
         ..import::Options::new(name, steps)
     };
+    options.calibration.clip_percent = arguments.clip.unwrap_or(options.calibration.clip_percent);
     options.calibration.seed = arguments.seed.unwrap_or(options.calibration.seed);
     let imported = patiently(progress, || import(&graph, &options))
         .map_err(|errors| Failure::Import { path: path.to_owned(), errors })?;

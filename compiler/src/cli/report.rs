@@ -134,6 +134,7 @@ fn write_import(out: &mut String, import: &ImportReport) -> fmt::Result {
         "V",
         "mismatches",
         "in copies",
+        "spikes",
         "correlation",
         "deviation",
         "other class",
@@ -150,6 +151,19 @@ fn write_import(out: &mut String, import: &ImportReport) -> fmt::Result {
         out,
         "  Mismatches are spikes that only one of the two has, per sample; deviations are of V, for neurons that do not spike."
     )?;
+    writeln!(out, "\nEvery operation rounded in one way: spikes against floating point, or deviation of V")?;
+    let names: Vec<&str> = import.populations.iter().map(|population| population.name.as_str()).collect();
+    let mut table = Table::new(&[&["rounding"], &names[..], &["gate"]].concat(), 1);
+    for report in &import.roundings {
+        let cell = |agreement: &Agreement| match agreement.deviation_percent {
+            Some(deviation) => format!("{deviation:.2} %"),
+            None => format!("{:+.2} %", agreement.spikes_percent()),
+        };
+        let cells: Vec<String> = report.populations.iter().map(cell).collect();
+        let gate = if report.in_gate { "in" } else { "out" };
+        table.row([vec![report.rounding.to_string()], cells, vec![gate.to_owned()]].concat());
+    }
+    write!(out, "{table}")?;
     for population in &import.populations {
         let (shown, all) = (CANDIDATES_SHOWN.min(population.candidates.len()), population.candidates.len());
         let (current, potential) = (population.current, population.potential);
@@ -172,6 +186,7 @@ fn write_import(out: &mut String, import: &ImportReport) -> fmt::Result {
             "cost",
             "mismatches",
             "in copies",
+            "spikes",
             "correlation",
             "deviation",
             "other class",
@@ -179,7 +194,7 @@ fn write_import(out: &mut String, import: &ImportReport) -> fmt::Result {
             "V sat.",
         ];
         let mut table = Table::new(&head, 0);
-        for Candidate { formats, cost, agreement } in &population.candidates[..shown] {
+        for Candidate { formats, cost, neurons: _, agreement } in &population.candidates[..shown] {
             let own = vec![formats.current.to_string(), formats.potential.to_string(), format!("{cost:.3}")];
             table.row([own, cells(agreement)].concat());
         }
@@ -192,18 +207,22 @@ fn cells(agreement: &Agreement) -> Vec<String> {
     let Agreement {
         mismatches,
         mismatches_jittered,
+        spikes_float,
+        spikes_fixed: _,
         correlation,
         deviation_percent,
         other_class_percent,
         saturations_current,
         saturations_potential,
     } = agreement;
+    let more = if *spikes_float > 0.0 { format!("{:+.2} %", agreement.spikes_percent()) } else { "-".to_owned() };
     let optional = |number: &Option<f64>, digits: usize, unit: &str| {
         number.map_or_else(|| "-".to_owned(), |number| format!("{number:.digits$}{unit}"))
     };
     vec![
         format!("{mismatches:.2}"),
         format!("{mismatches_jittered:.2}"),
+        more,
         optional(correlation, 4, ""),
         optional(deviation_percent, 2, " %"),
         format!("{other_class_percent:.1} %"),

@@ -17,7 +17,7 @@ use crate::equation::{self, Declarations, parse_type};
 use crate::kernel::{Kernel, Rounding, Slot, Type};
 use crate::network::{
     Delays, Encoding, Input, Network, Output, Phase, Population, Projection, Quantity, Readout, Recording, Source,
-    StatePolicy, Values, Variable, Weights,
+    StatePolicy, Values, Variable, Weights, Window,
 };
 use crate::place::row_bytes;
 
@@ -223,6 +223,7 @@ impl<'a> Builder<'a> {
         let parameters = fields.get("parameters");
         let events = fields.get("events");
         let equations = fields.require("equations");
+        let reset = fields.boolean("reset", &mut self.reader.problems).is_some_and(|reset| reset.value);
         fields.finish(&mut self.reader.problems);
         let (Some(name), Some(size)) = (name, size) else { return };
 
@@ -230,7 +231,7 @@ impl<'a> Builder<'a> {
         let mut initial = Vec::new();
         let mut all_typed = true;
         for (index, (key, value)) in self.named("variables", variables).into_iter().enumerate() {
-            let (ty, variable) = self.variable(key.value, value, &name.value, size);
+            let (ty, variable) = self.variable(key.value, value, &name.value, size, reset);
             if ty.is_none() {
                 all_typed = false;
                 self.untyped.insert((self.network.populations.len(), index));
@@ -276,9 +277,17 @@ impl<'a> Builder<'a> {
         ty
     }
 
-    fn variable(&mut self, key: &str, value: &'a Value<'a>, population: &str, size: u32) -> (Option<Type>, Variable) {
+    /// `reset` is what the population says of all its variables.
+    fn variable(
+        &mut self,
+        key: &str,
+        value: &'a Value<'a>,
+        population: &str,
+        size: u32,
+        reset: bool,
+    ) -> (Option<Type>, Variable) {
         let always = self.network.state == StatePolicy::Reset;
-        let mut variable = Variable { initial: Values::Uniform(0), reset: always };
+        let mut variable = Variable { initial: Values::Uniform(0), reset: always || reset };
         let what = format!("variable `{population}.{key}`");
         let Some(mut fields) = Fields::of(value, what, &mut self.reader.problems) else { return (None, variable) };
         let ty = self.slot_type(&mut fields);
@@ -585,14 +594,34 @@ impl<'a> Builder<'a> {
     fn record(&mut self, value: &'a Value<'a>) {
         let Some(mut fields) = Fields::of(value, "this record", &mut self.reader.problems) else { return };
         let quantity = self.quantity(&mut fields);
+        let window = self.window(&mut fields);
         fields.finish(&mut self.reader.problems);
         let Some((population, quantity)) = quantity else { return };
-        let recording = Recording { population, quantity };
-        if self.network.recordings.contains(&recording) {
+        let recording = Recording { population, quantity, window };
+        let already = |other: &Recording| (other.population, other.quantity) == (population, quantity);
+        if self.network.recordings.iter().any(already) {
             self.report(Diagnostic::error("this is recorded already").at(value.span(), "again").help("once suffices"));
             return;
         }
         self.network.recordings.push(recording);
+    }
+
+    /// `from` and `every`, or `last`.
+    fn window(&mut self, fields: &mut Fields<'a, 'a>) -> Window {
+        let (problems, steps) = (&mut self.reader.problems, i64::from(self.network.steps));
+        let from = fields.integer("from", 0..=steps - 1, problems);
+        let every = fields.integer("every", 1..=steps, problems);
+        let last = fields.integer("last", 1..=steps, problems);
+        if let (Some(last), true) = (&last, from.is_some() || every.is_some()) {
+            let problem = Diagnostic::error("the steps to keep are stated twice").at(last.span.clone(), "and here");
+            self.report(problem.help("write `from` and `every`, or `last`"));
+        }
+        // Within the run's steps, which are 32 bits.
+        let number = |field: Option<At<i64>>, otherwise| field.map_or(otherwise, |field| field.value as u32);
+        match last {
+            Some(last) => Window::last(last.value as u32, self.network.steps),
+            None => Window { from: number(from, 0), every: number(every, 1) },
+        }
     }
 
     /// `population` with `variable` or `event`.

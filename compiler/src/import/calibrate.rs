@@ -1,35 +1,39 @@
 //! Chooses number formats by trying them.
 //!
 //! Contract: for each population, pairs of formats for `I` and `V` are tried on the population alone: its Inputs and
-//! the floating-point spikes of all other populations drive it, its own spikes recur, and its spikes (or its `V`, if
-//! it does not spike) are compared with the floating-point run. The cheapest pair wins, the one that saturates less
-//! among equals. The search is the same on every machine, however many threads it has.
+//! the floating-point spikes of all other populations drive it, and its spikes (or its `V`, if it does not spike) are compared with
+//! the floating-point run. The cheapest pair wins; among equals the one that saturates less, then the finest of those with
+//! room to spare. The search is the same on every
+//! machine, however many threads it has: effort is bounded by counted work, not by time.
 //!
 //! Why by trying: the range of a variable says little. Potentials far below the threshold may saturate without harm,
 //! while fine steps near the threshold decide about spikes. Why disturbed copies of the samples: near the threshold a
 //! single run agrees or disagrees by luck.
 //!
-//! A pair is not tried where more than one in a hundred weights, or a threshold (twice the threshold for reset as in
+//! A pair is not tried where more weights than a share of them, or a threshold (twice the threshold for reset as in
 //! snnTorch), a reset or a leak potential, or (with headroom) the `I` and `V` of neurons that do not spike, is out of
-//! range; or where the largest of these has fewer than three bits. What remains is first tried on few samples, and the
-//! better half of it on all.
+//! range; or where the largest of these has fewer than three bits. Where all pairs are few, all are tried, on few samples first and
+//! the better half on all; where they are many, one format after the other is changed until no change is for the better.
 //!
 //! Not here: scaling of weights and potentials.
 
+use std::collections::BTreeMap;
+
 use fenn_isa::fixed::Format;
-use fenn_isa::image::manifest::Readout;
 use rayon::prelude::*;
 
-use crate::interpret::{Interpreter, Run, RunError, Saturations, SpikeTrain};
-use crate::network::{Network, Source};
+use crate::interpret::{RunError, SpikeTrain};
+use crate::network::{Phase, Readout, Source};
 
 use super::error::ImportError;
 use super::float::{self, FloatRun, Range};
-use super::model::{Connection, Model, Neurons};
-use super::options::{Calibration, ForcedFormat, Part, Reset};
-use super::quantize::{self, CURRENT, Formats, POTENTIAL, SPIKE};
-use super::report::{Agreement, Candidate};
+use super::linear::Map;
+use super::model::{Connection, Model, Neurons, OnSpike};
+use super::options::{Calibration, ForcedFormat, Part};
+use super::quantize::{Formats, Roundings, convertible};
+use super::report::Candidate;
 use super::trains::Trains;
+use super::trial::Trial;
 
 /// Of how many samples, and of as many copies, the first trial consists.
 const FIRST_TRIAL: usize = 3;
@@ -37,15 +41,24 @@ const FIRST_TRIAL: usize = 3;
 /// How many pairs are tried on all samples, at least.
 const FINALISTS: usize = 16;
 
-/// One of this many weights may be out of range.
-const CLIP_ONE_IN: usize = 100;
-
 /// Formats of neurons that do not spike hold this times what they had to hold in calibration, since nothing would reset
 /// them where other samples go further.
 const HEADROOM: f64 = 1.5;
 
+/// Among formats that do equally well, one that holds this times what was reached is preferred.
+const SPARE: f64 = 2.0;
+
 /// The largest number must have at least this many codes.
 const LEAST_CODES: f64 = 8.0;
+
+/// Updates of neurons and events at synapses in the floating-point runs of all cases together: some seconds.
+const FLOAT_WORK: u64 = 600_000_000;
+
+/// Updates of neurons in all trials of a population together: some seconds.
+const TRIAL_WORK: u64 = 400_000_000;
+
+/// At least this many samples, and as many copies of them, are tried however large the network.
+const LEAST_CASES: usize = 2;
 
 /// A sample with its floating-point run.
 pub(super) struct Case {
@@ -78,11 +91,48 @@ pub(super) fn cases(model: &Model, calibration: &Calibration) -> Result<Vec<Case
     if inputs.is_empty() {
         return Err(vec![ImportError::NoCalibration]);
     }
+    // Potentials are kept where no spikes decide, or where they are read out.
+    let wanted: Vec<bool> = (0..model.populations.len())
+        .map(|index| {
+            let read = |(population, readout): &(usize, Readout)| *population == index && *readout != Readout::Count;
+            model.populations[index].spike.is_none() || model.outputs.iter().any(read)
+        })
+        .collect();
     let case = |(inputs, jittered): (Vec<SpikeTrain>, bool)| {
-        let float = float::run(model, &inputs);
+        let float = float::run_keeping(model, &inputs, |population| wanted[population]);
         Case { inputs, float, jittered }
     };
-    Ok(inputs.into_par_iter().map(case).collect())
+    let first = case(inputs.remove(0));
+    let affordable = usize::try_from(FLOAT_WORK / work(model, &first).max(1)).unwrap_or(usize::MAX);
+    let mut left = thinned(inputs, affordable.max(2 * LEAST_CASES) - 1);
+    let mut cases = vec![first];
+    cases.extend(left.par_drain(..).map(case).collect::<Vec<Case>>());
+    Ok(cases)
+}
+
+/// At most `count` of `inputs`, evenly, of samples and of copies alike.
+fn thinned<T>(inputs: Vec<(T, bool)>, count: usize) -> Vec<(T, bool)> {
+    let all = inputs.len();
+    if all <= count {
+        return inputs;
+    }
+    let keep = |index: usize| (index + 1) * count / all > index * count / all;
+    inputs.into_iter().enumerate().filter(|(index, _)| keep(*index)).map(|(_, input)| input).collect()
+}
+
+/// How much work a case is: updates of neurons, and events at synapses.
+fn work(model: &Model, case: &Case) -> u64 {
+    let updates = model.populations.iter().map(|neurons| neurons.size as u64).sum::<u64>() * u64::from(model.steps);
+    let events = model.connections.iter().map(|connection| {
+        let spikes = match connection.source {
+            Source::Input(input) => case.inputs[input].count(),
+            Source::Events { population, .. } => case.float.spikes[population].count(),
+        };
+        let sources = connection.map.sources().max(1) as u128;
+        u64::try_from(connection.map.count() / sources).unwrap_or(u64::MAX).saturating_mul(spikes as u64)
+    });
+    debug_assert!(model.schedule.iter().any(|phase| matches!(phase, Phase::Update(_))));
+    updates.saturating_add(events.fold(0, u64::saturating_add))
 }
 
 /// What is wrong with a sample.
@@ -106,6 +156,8 @@ pub(super) fn search(
     model: &Model,
     cases: &[Case],
     forced: &[ForcedFormat],
+    roundings: &[Roundings],
+    clip_percent: f64,
 ) -> Result<Vec<Vec<Candidate>>, Vec<ImportError>> {
     let known = || model.populations.iter().map(|p| format!("`{}`", p.name)).collect::<Vec<_>>().join(", ");
     let mut errors: Vec<ImportError> = forced
@@ -115,8 +167,11 @@ pub(super) fn search(
         .collect();
     let mut chosen = Vec::new();
     for index in 0..model.populations.len() {
-        match pairs(model, index, cases, forced) {
-            Ok(pairs) => chosen.push(Trial::new(model, index, cases).best(pairs)),
+        match pairs(model, index, cases, forced, clip_percent) {
+            Ok(pairs) => {
+                let trial = Trial::new(model, index, cases, roundings[index]);
+                chosen.push(best(&trial, &Order::new(cases, index), cases, pairs));
+            }
             Err(error) => errors.push(error),
         }
     }
@@ -124,7 +179,13 @@ pub(super) fn search(
 }
 
 /// The pairs worth trying for a population.
-fn pairs(model: &Model, index: usize, cases: &[Case], forced: &[ForcedFormat]) -> Result<Vec<Formats>, ImportError> {
+fn pairs(
+    model: &Model,
+    index: usize,
+    cases: &[Case],
+    forced: &[ForcedFormat],
+    clip_percent: f64,
+) -> Result<Vec<Formats>, ImportError> {
     let neurons = &model.populations[index];
     let choice = |part| forced.iter().rfind(|f| f.population == neurons.name && f.part == part).map(|f| f.format);
     let range = |of: fn(&FloatRun) -> &[Range]| {
@@ -133,20 +194,21 @@ fn pairs(model: &Model, index: usize, cases: &[Case], forced: &[ForcedFormat]) -
     };
     let arrives = if neurons.spike.is_none() { range(|float| &float.currents) } else { 0.0 };
     let onto: Vec<&Connection> = model.connections.iter().filter(|c| c.target == index).collect();
-    let current =
-        list(neurons, Part::Current, choice(Part::Current), |format| suits_current(neurons, &onto, arrives, format))?;
-    let limits = potential_limits(model, neurons, range(|float| &float.reached));
+    let weights = Magnitudes::of(neurons, &onto);
+    let suits = |format| weights.suit(arrives, clip_percent, format);
+    let current = list(neurons, Part::Current, choice(Part::Current), suits)?;
+    let limits = potential_limits(neurons, range(|float| &float.reached));
     let potential = list(neurons, Part::Potential, choice(Part::Potential), |format| holds(format, limits))?;
     let all: Vec<Formats> = current
         .iter()
         .flat_map(|&current| potential.iter().map(move |&potential| Formats { current, potential }))
         .collect();
-    let convertible: Vec<Formats> = all.iter().copied().filter(|formats| formats.convertible()).collect();
-    if convertible.is_empty() {
+    let possible: Vec<Formats> = all.iter().copied().filter(|formats| convertible(neurons, *formats)).collect();
+    if possible.is_empty() {
         let Formats { current, potential } = all[0];
         return Err(ImportError::FormatsApart { node: neurons.name.clone(), current, potential });
     }
-    Ok(convertible)
+    Ok(possible)
 }
 
 /// The formats worth trying for a part: the one the user insists on, or all that suit.
@@ -170,34 +232,76 @@ fn list(
     if formats.is_empty() { Err(ImportError::NoFormat { node: neurons.name.clone(), part, why }) } else { Ok(formats) }
 }
 
-/// `arrives`: what the format has to hold besides most weights.
-fn suits_current(neurons: &Neurons, onto: &[&Connection], arrives: f64, format: Format) -> Result<(), String> {
-    let (mut largest, mut clipped, mut count) = (0.0_f64, 0, 0);
-    let weights = onto.iter().flat_map(|connection| {
-        (0..neurons.size)
-            .flat_map(|row| connection.weight.row(row).iter().map(move |weight| weight * neurons.gain(row)))
-    });
-    for weight in weights {
-        largest = largest.max(weight.abs());
-        clipped += usize::from(format.quantize(weight).is_none_or(|quantized| quantized.saturated));
-        count += 1;
+/// How large a population's weights are, with gains.
+struct Magnitudes {
+    largest: f64,
+    count: u64,
+    /// `above[i]`: how many do not fit the format with `i` fraction bits.
+    above: [u64; 16],
+}
+
+impl Magnitudes {
+    fn of(neurons: &Neurons, onto: &[&Connection]) -> Self {
+        let gains: Vec<f64> = neurons.folded_factors().iter().map(|factor| factor.nearest).collect();
+        let limits: Vec<(f64, f64)> = Format::all()
+            .map(|format| (format.to_f64(i16::MIN), format.to_f64(i16::MAX) + format.resolution() / 2.0))
+            .collect();
+        let mut all = Self { largest: 0.0, count: 0, above: [0; 16] };
+        for connection in onto {
+            let mut one = |gain: f64, weight: f64| {
+                let weight = gain * weight;
+                all.largest = all.largest.max(weight.abs());
+                all.count += 1;
+                // Formats come from the widest to the finest, so most numbers are done with the first.
+                for (above, (least, most)) in all.above.iter_mut().zip(&limits).rev() {
+                    if weight >= *least && weight < *most {
+                        break;
+                    }
+                    *above += 1;
+                }
+            };
+            if let Map::Convolution(kernel) = &connection.map {
+                let [_, rows, columns] = kernel.geometry().target;
+                for (place, weight) in kernel.weights.iter().enumerate() {
+                    let channel = place / kernel.per_channel().max(1);
+                    one(gains[channel * (rows * columns) as usize], *weight);
+                }
+                continue;
+            }
+            for source in 0..connection.map.sources() {
+                connection.map.row(source, |target, weight| one(gains[target as usize], weight));
+            }
+        }
+        all
     }
-    let fits = clipped * CLIP_ONE_IN <= count && arrives <= format.to_f64(i16::MAX);
-    let fine = fits && (largest == 0.0 || largest >= LEAST_CODES * format.resolution());
-    let why = || format!("its weights, with all gains, go up to {largest:.3e}, and their sums up to {arrives:.3e}");
-    fine.then_some(()).ok_or_else(why)
+
+    /// `arrives`: what the format has to hold besides most weights.
+    fn suit(&self, arrives: f64, clip_percent: f64, format: Format) -> Result<(), String> {
+        let clipped = self.above[usize::from(format.fraction_bits())];
+        let share = 100.0 * clipped as f64 / self.count.max(1) as f64;
+        let fits = share <= clip_percent && arrives <= format.to_f64(i16::MAX);
+        let fine = fits && (self.largest == 0.0 || self.largest >= LEAST_CODES * format.resolution());
+        let why = || {
+            format!("its weights, with all gains, go up to {:.3e}, and their sums up to {arrives:.3e}", self.largest)
+        };
+        fine.then_some(()).ok_or_else(why)
+    }
 }
 
 /// The number that decides about a format's resolution, and the one that has to fit.
 /// `reached`: what neurons that do not spike have to hold.
-fn potential_limits(model: &Model, neurons: &Neurons, reached: f64) -> (f64, f64) {
+fn potential_limits(neurons: &Neurons, reached: f64) -> (f64, f64) {
     let largest = |numbers: &[f64]| numbers.iter().fold(0.0, |largest: f64, number| largest.max(number.abs()));
     let rest = largest(&neurons.rest);
     match &neurons.spike {
         Some(spike) => {
             let threshold = largest(&spike.threshold);
-            let twice = if model.rules.reset == Reset::Snntorch { 2.0 } else { 1.0 };
-            (threshold, (threshold * twice).max(largest(&spike.reset)).max(rest))
+            let held = match &spike.then {
+                OnSpike::DelayedSubtract => 2.0 * threshold,
+                OnSpike::Value(reset) => threshold.max(largest(reset)),
+                OnSpike::Subtract | OnSpike::Keep => threshold,
+            };
+            (threshold, held.max(rest))
         }
         None => {
             let reached = reached.max(rest);
@@ -212,192 +316,94 @@ fn holds(format: Format, (decisive, largest): (f64, f64)) -> Result<(), String> 
     fine.then_some(()).ok_or_else(|| format!("it has to hold {decisive:.3e} to {largest:.3e}"))
 }
 
-/// One population on all cases.
-struct Trial<'a> {
-    model: &'a Model,
-    index: usize,
-    cases: &'a [Case],
-    /// Per case, the spikes that drive the population alone, as [`quantize::alone`] wants them.
-    drives: Vec<Vec<SpikeTrain>>,
+/// The pairs tried on all cases, the best first.
+fn best(trial: &Trial<'_>, order: &Order, cases: &[Case], mut pairs: Vec<Formats>) -> Vec<Candidate> {
+    let few: Vec<usize> = [false, true]
+        .iter()
+        .flat_map(|kind| (0..cases.len()).filter(|&c| cases[c].jittered == *kind).take(FIRST_TRIAL))
+        .collect();
+    let all: Vec<usize> = (0..cases.len()).collect();
+    if trial.work().saturating_mul(pairs.len() as u64) > TRIAL_WORK {
+        return descended(trial, order, &all, &pairs);
+    }
+    if pairs.len() > FINALISTS && few.len() < all.len() {
+        let keep = FINALISTS.max(pairs.len() / 2);
+        pairs = order.ranked(trial.candidates(&pairs, &few)).into_iter().take(keep).map(|c| c.formats).collect();
+    }
+    order.ranked(trial.candidates(&pairs, &all))
 }
 
-impl<'a> Trial<'a> {
-    fn new(model: &'a Model, index: usize, cases: &'a [Case]) -> Self {
-        let onto = || model.connections.iter().filter(|connection| connection.target == index);
-        let drive = |case: &Case| {
-            let train = |connection: &Connection| match connection.source {
-                Source::Input(input) => Some(case.inputs[input].clone()),
-                Source::Events { population, .. } if population == index => None,
-                Source::Events { population, .. } if connection.is_feedback() => {
-                    Some(case.float.spikes[population].delayed())
-                }
-                Source::Events { population, .. } => Some(case.float.spikes[population].clone()),
-            };
-            onto().filter_map(train).collect()
+/// Which of two pairs is the better one.
+struct Order {
+    /// The largest |I| and |V| in floating point.
+    reached: [f64; 2],
+}
+
+impl Order {
+    fn new(cases: &[Case], index: usize) -> Self {
+        let largest = |of: fn(&FloatRun) -> &[Range]| {
+            let all = cases.iter().fold(Range::default(), |all, case| all.union(of(&case.float)[index]));
+            all.max.max(-all.min)
         };
-        Self { model, index, cases, drives: cases.iter().map(drive).collect() }
+        Self { reached: [largest(|float| &float.currents), largest(|float| &float.reached)] }
     }
 
-    /// The pairs tried on all cases, the best first.
-    fn best(&self, mut pairs: Vec<Formats>) -> Vec<Candidate> {
-        let few: Vec<usize> = [false, true]
-            .iter()
-            .flat_map(|kind| (0..self.cases.len()).filter(|&c| self.cases[c].jittered == *kind).take(FIRST_TRIAL))
-            .collect();
-        let all: Vec<usize> = (0..self.cases.len()).collect();
-        if pairs.len() > FINALISTS && few.len() < all.len() {
-            let keep = FINALISTS.max(pairs.len() / 2);
-            pairs = self.ranked(&pairs, &few).into_iter().take(keep).map(|candidate| candidate.formats).collect();
-        }
-        self.ranked(&pairs, &all)
-    }
-
-    fn ranked(&self, pairs: &[Formats], cases: &[usize]) -> Vec<Candidate> {
-        let mut candidates: Vec<Candidate> =
-            pairs.par_iter().filter_map(|&formats| self.candidate(formats, cases)).collect();
-        candidates.sort_by(|a, b| {
-            let saturations = |c: &Candidate| c.agreement.saturations_current + c.agreement.saturations_potential;
-            a.cost.total_cmp(&b.cost).then(saturations(a).cmp(&saturations(b)))
-        });
+    fn ranked(&self, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
+        candidates.sort_by(|a, b| self.compare(a, b));
         candidates
     }
 
-    /// `None` only if the network alone were not executable, which `pairs` and `misfit` exclude.
-    fn candidate(&self, formats: Formats, cases: &[usize]) -> Option<Candidate> {
-        let (network, _) = quantize::alone(self.model, self.index, formats).ok()?;
-        let mut tally = Tally::new(self.model, self.index);
-        let mut interpreter = Interpreter::new(&network).ok()?;
-        let mut saturations = Saturations::new(&network);
-        for &case in cases {
-            let run = interpreter.run_observed(&self.drives[case], &mut saturations).ok()?;
-            tally.add(&self.cases[case], &network, &run, 0);
-        }
-        let agreement = tally.agreement(&saturations.counts[0]);
-        let cost = match agreement.deviation_percent {
-            Some(deviation) => deviation + agreement.other_class_percent,
-            None => agreement.mismatches + agreement.mismatches_jittered,
+    fn compare(&self, a: &Candidate, b: &Candidate) -> std::cmp::Ordering {
+        let saturations = |c: &Candidate| c.agreement.saturations_current + c.agreement.saturations_potential;
+        let formats = |c: &Candidate| [c.formats.current, c.formats.potential];
+        // Other samples go further than those of calibration.
+        let spare = |c: &Candidate| {
+            let room = formats(c).into_iter().zip(self.reached);
+            room.filter(|(format, reached)| SPARE * reached <= format.to_f64(i16::MAX)).count()
         };
-        Some(Candidate { formats, cost, agreement })
+        let finer = |c: &Candidate| formats(c).iter().map(|format| u32::from(format.fraction_bits())).sum::<u32>();
+        a.cost
+            .total_cmp(&b.cost)
+            .then(saturations(a).cmp(&saturations(b)))
+            .then(spare(b).cmp(&spare(a)))
+            .then(finer(b).cmp(&finer(a)))
     }
 }
 
-/// Adds up how a population does over several cases.
-pub(super) struct Tally<'a> {
-    neurons: &'a Neurons,
-    index: usize,
-    readout: Option<Readout>,
-    /// Of samples and of disturbed copies: how many, and mismatches.
-    cases: [(usize, usize); 2],
-    other_class: usize,
-    /// Spike counts per neuron and case: floating point, fixed point.
-    counts: Vec<(f64, f64)>,
-    /// Sum of squared deviations of V, how many, and the largest |V|.
-    squares: f64,
-    values: usize,
-    largest: f64,
-}
-
-impl<'a> Tally<'a> {
-    pub(super) fn new(model: &'a Model, index: usize) -> Self {
-        let neurons = &model.populations[index];
-        let output = model.outputs.iter().find(|(population, _)| *population == index);
-        let readout = match (output, &neurons.spike) {
-            (Some((_, readout)), _) => Some(*readout),
-            (None, Some(_)) => None,
-            (None, None) => Some(Readout::Max),
-        };
-        Self {
-            neurons,
-            index,
-            readout,
-            cases: [(0, 0); 2],
-            other_class: 0,
-            counts: Vec::new(),
-            squares: 0.0,
-            values: 0,
-            largest: 0.0,
-        }
-    }
-
-    /// A case, and its run in `network`, in which the population has the number `population`.
-    pub(super) fn add(&mut self, case: &Case, network: &Network, run: &Run, population: usize) {
-        let (count, mismatches) = &mut self.cases[usize::from(case.jittered)];
-        *count += 1;
-        let size = self.neurons.size;
-        if self.neurons.spike.is_some() {
-            let (float, fixed) = (&case.float.spikes[self.index], &run.events[population][SPIKE]);
-            *mismatches += float.mismatches(fixed);
-            let pairs = float.counts(size).into_iter().zip(fixed.counts(size));
-            self.counts.extend(pairs.map(|(a, b)| (f64::from(a), f64::from(b))));
-        }
-        let format = network.populations[population].kernel.variables[POTENTIAL].ty.format;
-        // Potentials matter only where no spikes decide.
-        let matter = self.neurons.spike.is_none() || self.readout.is_some_and(|readout| readout != Readout::Count);
-        let fixed: Vec<Vec<f64>> = run.traces[population][POTENTIAL]
-            .iter()
-            .flatten()
-            .filter(|_| matter)
-            .map(|codes| codes.iter().map(|&code| format.to_f64(code)).collect())
-            .collect();
-        let float = &case.float.potentials[self.index];
-        if self.neurons.spike.is_none() {
-            for (a, b) in float.iter().zip(&fixed).flat_map(|(a, b)| a.iter().zip(b)) {
-                self.squares += (a - b).powi(2);
-                self.values += 1;
-                self.largest = self.largest.max(a.abs());
+/// Changes one format at a time, from the middle of what is possible, until no change is for the better.
+fn descended(trial: &Trial<'_>, order: &Order, cases: &[usize], pairs: &[Formats]) -> Vec<Candidate> {
+    let mut tried: BTreeMap<(Format, Format), Candidate> = BTreeMap::new();
+    let mut best = pairs[pairs.len() / 2];
+    loop {
+        let before = best;
+        for same in
+            [|a: Formats, b: Formats| a.current == b.current, |a: Formats, b: Formats| a.potential == b.potential]
+        {
+            let key = |formats: &Formats| (formats.current, formats.potential);
+            let line: Vec<Formats> = pairs.iter().copied().filter(|pair| same(*pair, best)).collect();
+            let new: Vec<Formats> = line.iter().copied().filter(|pair| !tried.contains_key(&key(pair))).collect();
+            for candidate in trial.candidates(&new, cases) {
+                tried.insert(key(&candidate.formats), candidate);
             }
+            let found = line.iter().filter_map(|pair| tried.get(&key(pair))).min_by(|a, b| order.compare(a, b));
+            best = found.map_or(best, |candidate| candidate.formats);
         }
-        let class = |trace: &[Vec<f64>], spikes: &[u32]| match self.readout {
-            None => None,
-            Some(Readout::Count) => largest(spikes.iter().map(|&count| f64::from(count))),
-            Some(Readout::Last) => largest(trace.last().into_iter().flatten().copied()),
-            Some(Readout::Mean) => largest((0..size).map(|n| trace.iter().map(|v| v[n]).sum())),
-            Some(Readout::Max) => {
-                largest((0..size).map(|n| trace.iter().fold(f64::NEG_INFINITY, |max, v| max.max(v[n]))))
-            }
-        };
-        let counts = |train: Option<&SpikeTrain>| train.map(|train| train.counts(size)).unwrap_or_default();
-        let a = class(float, &counts(case.float.spikes.get(self.index)));
-        let b = class(&fixed, &counts(run.events[population].get(SPIKE)));
-        self.other_class += usize::from(a != b);
-    }
-
-    /// `saturations`: of the population's variables.
-    pub(super) fn agreement(&self, saturations: &[u64]) -> Agreement {
-        let mean = |(count, sum): (usize, usize)| if count == 0 { 0.0 } else { sum as f64 / count as f64 };
-        let cases = self.cases[0].0 + self.cases[1].0;
-        let deviation = || {
-            let rms = (self.squares / self.values.max(1) as f64).sqrt();
-            if self.largest > 0.0 { 100.0 * rms / self.largest } else { 0.0 }
-        };
-        Agreement {
-            mismatches: mean(self.cases[0]),
-            mismatches_jittered: mean(self.cases[1]),
-            correlation: correlation(&self.counts),
-            deviation_percent: self.neurons.spike.is_none().then(deviation),
-            other_class_percent: 100.0 * self.other_class as f64 / cases.max(1) as f64,
-            saturations_current: saturations[CURRENT],
-            saturations_potential: saturations[POTENTIAL],
+        if best == before {
+            return order.ranked(tried.into_values().collect());
         }
     }
 }
 
-/// The position of the largest number, the first of equals.
-fn largest(numbers: impl Iterator<Item = f64>) -> Option<usize> {
-    let mut best: Option<(usize, f64)> = None;
-    for (index, number) in numbers.enumerate() {
-        if best.is_none_or(|(_, largest)| number > largest) {
-            best = Some((index, number));
-        }
-    }
-    best.map(|(index, _)| index)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Pearson's correlation of the pairs; `None` where one side does not vary.
-fn correlation(pairs: &[(f64, f64)]) -> Option<f64> {
-    let count = pairs.len().max(1) as f64;
-    let (a, b) = pairs.iter().fold((0.0, 0.0), |(a, b), pair| (a + pair.0 / count, b + pair.1 / count));
-    let moment = |f: &dyn Fn(f64, f64) -> f64| pairs.iter().map(|pair| f(pair.0 - a, pair.1 - b)).sum::<f64>();
-    let (xx, yy, xy) = (moment(&|x, _| x * x), moment(&|_, y| y * y), moment(&|x, y| x * y));
-    (xx > 0.0 && yy > 0.0).then(|| xy / (xx * yy).sqrt())
+    #[test]
+    fn thinning_keeps_as_many_as_asked_evenly() {
+        let inputs: Vec<(usize, bool)> = (0..40).map(|n| (n, n >= 16)).collect();
+        let kept = thinned(inputs.clone(), 10);
+        assert_eq!(kept.len(), 10);
+        assert!(kept.iter().filter(|(_, copy)| !copy).count() == 4, "{kept:?}");
+        assert_eq!(thinned(inputs.clone(), 40), inputs);
+    }
 }

@@ -3,6 +3,7 @@
 use fenn_isa::fixed::Format;
 
 use crate::interpret::RunError;
+use crate::nir::ShapeError;
 use crate::verify::VerifyError;
 
 use super::options::Part;
@@ -34,14 +35,24 @@ pub enum ImportError {
     ResetAndSpikeFrom,
     /// A node type without a counterpart.
     #[error(
-        "node `{node}` is of type {kind}, which is not supported; supported are Input, Output, Linear, Affine, \
-         LIF, CubaLIF, LI and CubaLI. Express the node by these, or remove it"
+        "node `{node}` is of type {kind}, which is not supported; supported are Input, Output, Linear, Affine, Conv1d, \
+         Conv2d, SumPool2d, AvgPool2d, Flatten, Scale, Threshold, Delay, I, IF, LI, LIF, CubaLI, CubaLIF and NIRGraph. \
+         Express the node by these, or remove it"
     )]
     Unsupported {
         /// The node.
         node: String,
         /// Its type.
         kind: String,
+    },
+    /// A nested graph that cannot be taken apart.
+    #[error(
+        "`{node}` cannot be taken apart: a graph within the graph needs exactly one Input and one Output, and the name of \
+         a node in it, `GRAPH.NODE`, must not be another's"
+    )]
+    Nested {
+        /// The graph, or the name that is taken.
+        node: String,
     },
     /// An edge against the direction of things.
     #[error(
@@ -55,8 +66,8 @@ pub enum ImportError {
     },
     /// Numbers other than spikes would have to travel.
     #[error(
-        "node `{node}` of type {kind} does not spike, but feeds `{to}`; only spikes can be sent on. Lead it to an \
-         Output, or use a spiking type"
+        "node `{node}` of type {kind} does not spike, but feeds `{to}`; only spikes can be sent on. Lead it to an Output \
+         of its own, with nothing but Flatten between, or use a spiking type"
     )]
     Graded {
         /// The node.
@@ -78,22 +89,72 @@ pub enum ImportError {
         /// Its numbers.
         takes: usize,
     },
-    /// A matrix larger than any machine's memory.
-    #[error("from `{from}` to `{to}` there are {weights} weights, more than the {limit} any machine could hold")]
-    TooLarge {
-        /// The source.
+    /// A node cannot take the shape that comes.
+    #[error("node `{node}` of type {kind} {error} from `{from}`; correct the shapes, or the node's parameters")]
+    Shape {
+        /// Where it comes from.
         from: String,
-        /// The neurons.
-        to: String,
-        /// How many.
+        /// The node.
+        node: String,
+        /// Its type.
+        kind: String,
+        /// What it takes and what comes.
+        error: ShapeError,
+    },
+    /// More numbers than any machine could hold.
+    #[error("node `{node}` gives more than {limit} numbers, more than any machine could hold; make it smaller")]
+    NodeTooLarge {
+        /// The node.
+        node: String,
+        /// How many are taken.
+        limit: usize,
+    },
+    /// A matrix larger than any machine's memory.
+    #[error(
+        "what leads to `{node}`, composed into one map, has {weights} weights, more than the {limit} any machine could \
+         hold; put neurons between the linear nodes before it, or make them smaller"
+    )]
+    TooLarge {
+        /// The node.
+        node: String,
+        /// How many, or more.
         weights: u128,
         /// How many are taken.
         limit: usize,
     },
+    /// A delay of more steps than any machine keeps.
+    #[error(
+        "node `{node}`: the delay {delay} of element {index} is {steps} steps, and at most {limit} are possible; give a \
+         longer dt, or the delays in the unit of dt"
+    )]
+    DelayTooLong {
+        /// The node.
+        node: String,
+        /// Which element.
+        index: usize,
+        /// Its delay.
+        delay: f64,
+        /// The same in steps.
+        steps: f64,
+        /// How many are possible.
+        limit: usize,
+    },
+    /// Delays in a row that are too long together.
+    #[error(
+        "on the way to `{node}` there are delays of {steps} steps in all, and at most {limit} are possible; shorten them"
+    )]
+    DelaysTooLong {
+        /// The unit behind them.
+        node: String,
+        /// Of all of them.
+        steps: u32,
+        /// How many are possible.
+        limit: usize,
+    },
     /// A loop without neurons.
     #[error(
-        "the nodes {nodes} feed each other in a circle without neurons, which has no meaning; remove an edge or \
-         put neurons between"
+        "the nodes {nodes} feed each other in a circle without neurons or Threshold between, so that a value would run \
+         round without end; remove an edge, or put spiking neurons between"
     )]
     LinearCycle {
         /// Their names, in backquotes.
@@ -111,26 +172,11 @@ pub enum ImportError {
         /// The node.
         node: String,
     },
-    /// An Output that is not fed by exactly one node.
-    #[error("Output `{output}` is fed by {count} nodes, but must be by one; give each its own Output")]
-    OutputEdges {
+    /// An Output that nothing feeds.
+    #[error("nothing leads to Output `{output}`; connect or remove it")]
+    NothingToOutput {
         /// The Output.
         output: String,
-        /// How many.
-        count: usize,
-    },
-    /// An Output that is not fed by neurons.
-    #[error(
-        "Output `{output}` is fed by `{node}` of type {kind}, but must be by neurons; end the network in LI, \
-         CubaLI, LIF or CubaLIF"
-    )]
-    OutputSource {
-        /// The Output.
-        output: String,
-        /// What feeds it.
-        node: String,
-        /// Its type.
-        kind: String,
     },
     /// Spikes of neurons that do not spike.
     #[error(

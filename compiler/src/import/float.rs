@@ -1,21 +1,22 @@
 //! Runs a [`Model`] in 64-bit floating point: what its fixed-point network is compared with.
 //!
-//! Contract: the equations of [`super::model`] and the rules of [`Rules`], as written there, nothing folded.
+//! Contract: the equations of [`super::model`] and the rules of [`Spike`], as written there, nothing folded.
 
 use crate::interpret::SpikeTrain;
 use crate::network::{Phase, Readout, Source};
 
-use super::model::{Model, Neurons, Rules};
-use super::options::{Comparison, Reset, SpikeFrom};
+use super::model::{Model, Neurons, OnSpike, Spike};
+use super::options::{Comparison, SpikeFrom};
 
 /// What a run leaves behind.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FloatRun {
     /// `[population]`: its spikes.
     pub spikes: Vec<SpikeTrain>,
-    /// `[population][step][neuron]`: `V` at the end of the step.
+    /// `[population][step][neuron]`: `V` at the end of the step, where that was wanted.
     pub potentials: Vec<Vec<Vec<f64>>>,
-    /// `[population]`: the least and the greatest input of the membrane, `gain_mem·I`, of all neurons and steps.
+    /// `[population]`: the least and the greatest of what becomes the variable `I`, of all neurons and steps: the input of the
+    /// membrane, `gain_mem·I`, or `I` itself where gains are not folded.
     pub currents: Vec<Range>,
     /// `[population]`: the least and the greatest `V` before resets.
     pub reached: Vec<Range>,
@@ -70,8 +71,13 @@ struct State {
 }
 
 /// One run from the initial state; `inputs[i]` are the spikes of `model.inputs[i]` in `model.steps` steps, with no
-/// neuron beyond the input's size.
+/// neuron beyond the input's size. All potentials are kept.
 pub fn run(model: &Model, inputs: &[SpikeTrain]) -> FloatRun {
+    run_keeping(model, inputs, |_| true)
+}
+
+/// As [`run()`]; the potentials are kept of populations for which `wanted` holds.
+pub(super) fn run_keeping(model: &Model, inputs: &[SpikeTrain], wanted: impl Fn(usize) -> bool) -> FloatRun {
     let count = model.populations.len();
     let mut states: Vec<State> = model
         .populations
@@ -90,20 +96,22 @@ pub fn run(model: &Model, inputs: &[SpikeTrain]) -> FloatRun {
             match *phase {
                 Phase::Propagate(index) => {
                     let connection = &model.connections[index];
-                    let spikes = match connection.source {
-                        Source::Input(input) => &inputs[input].steps()[step],
-                        Source::Events { population, .. } => &states[population].spikes,
+                    let train = match connection.source {
+                        Source::Input(input) => &inputs[input].steps()[..=step],
+                        Source::Events { population, .. } => run.spikes[population].steps(),
                     };
-                    for (row, sum) in sums[connection.target].iter_mut().enumerate() {
-                        let weights = connection.weight.row(row);
-                        *sum += spikes.iter().map(|&spike| weights[spike as usize]).sum::<f64>();
+                    let sums = &mut sums[connection.target];
+                    for &spike in arriving(train, connection.delay) {
+                        connection.map.row(spike as usize, |target, weight| sums[target as usize] += weight);
                     }
                 }
                 Phase::Update(index) => {
                     let neurons = &model.populations[index];
-                    update(neurons, &model.rules, &mut states[index], &mut sums[index], &mut run, index);
+                    update(neurons, &mut states[index], &mut sums[index], &mut run, index);
                     run.spikes[index].push(states[index].spikes.clone());
-                    run.potentials[index].push(states[index].potential.clone());
+                    if wanted(index) {
+                        run.potentials[index].push(states[index].potential.clone());
+                    }
                 }
             }
         }
@@ -111,23 +119,31 @@ pub fn run(model: &Model, inputs: &[SpikeTrain]) -> FloatRun {
     run
 }
 
-fn update(neurons: &Neurons, rules: &Rules, state: &mut State, sums: &mut [f64], run: &mut FloatRun, index: usize) {
+/// The spikes of `delay` steps before the last one there are.
+pub(super) fn arriving(train: &[Vec<u32>], delay: u32) -> &[u32] {
+    train.len().checked_sub(1 + delay as usize).map_or(&[], |step| &train[step])
+}
+
+fn update(neurons: &Neurons, state: &mut State, sums: &mut [f64], run: &mut FloatRun, index: usize) {
     state.spikes.clear();
     for (n, sum) in sums.iter_mut().enumerate() {
         let x = std::mem::take(sum) + neurons.bias[n];
         let current = match &neurons.current {
-            Some(leak) => leak.decay[n] * state.current[n] + leak.gain[n] * x,
+            Some(leak) => leak.decay(n) * state.current[n] + leak.gain(n) * x,
             None => x,
         };
         state.current[n] = current;
-        let input = neurons.potential.gain[n] * current;
+        let input = neurons.potential.gain(n) * current;
         let old = state.potential[n];
-        let updated = neurons.rest[n] + neurons.potential.decay[n] * (old - neurons.rest[n]) + input;
-        run.currents[index].include(input);
+        let updated = neurons.rest[n] + neurons.potential.decay(n) * (old - neurons.rest[n]) + input;
+        // Where gains are not folded, neither is that of the current.
+        let variable =
+            if neurons.folded { input } else { current / neurons.current.as_ref().map_or(1.0, |l| l.gain(n)) };
+        run.currents[index].include(variable);
         run.reached[index].include(updated);
         state.potential[n] = updated;
         if let Some(spike) = &neurons.spike {
-            let (spiked, potential) = fire(rules, old, updated, spike.threshold[n], spike.reset[n]);
+            let (spiked, potential) = fire(spike, n, old, updated);
             state.potential[n] = potential;
             if spiked {
                 state.spikes.push(n as u32);
@@ -136,24 +152,27 @@ fn update(neurons: &Neurons, rules: &Rules, state: &mut State, sums: &mut [f64],
     }
 }
 
-/// Whether a neuron spikes, and its potential then.
-fn fire(rules: &Rules, old: f64, updated: f64, threshold: f64, reset: f64) -> (bool, f64) {
-    let above = |v: f64| match rules.comparison {
+/// Whether neuron `n` spikes, and its potential then.
+fn fire(spike: &Spike, n: usize, old: f64, updated: f64) -> (bool, f64) {
+    let threshold = spike.threshold[n];
+    let above = |v: f64| match spike.comparison {
         Comparison::Greater => v > threshold,
         Comparison::GreaterEqual => v >= threshold,
     };
-    let spiked = match rules.spike_from {
+    if spike.then == OnSpike::DelayedSubtract {
+        let was_above = f64::from(u8::from(above(old)));
+        let lowered = updated - was_above * threshold;
+        let spiked = above(lowered);
+        return (spiked, lowered - threshold * (f64::from(u8::from(spiked)) - was_above));
+    }
+    let spiked = match spike.from {
         SpikeFrom::New => above(updated),
         SpikeFrom::Old => above(old),
     };
-    match rules.reset {
-        Reset::Value => (spiked, if spiked { reset } else { updated }),
-        Reset::Subtract => (spiked, if spiked { updated - threshold } else { updated }),
-        Reset::Snntorch => {
-            let was_above = f64::from(u8::from(above(old)));
-            let lowered = updated - was_above * threshold;
-            let spiked = above(lowered);
-            (spiked, lowered - threshold * (f64::from(u8::from(spiked)) - was_above))
-        }
-    }
+    let after = match &spike.then {
+        OnSpike::Value(reset) => reset[n],
+        OnSpike::Subtract => updated - threshold,
+        OnSpike::DelayedSubtract | OnSpike::Keep => updated,
+    };
+    (spiked, if spiked { after } else { updated })
 }

@@ -8,6 +8,7 @@ use fenn_isa::fixed::Format;
 use serde::{Serialize, Serializer};
 
 use crate::interpret::SpikeTrain;
+use crate::kernel::Rounding;
 use crate::network::Readout;
 
 /// How the neurons' differential equations become steps.
@@ -41,7 +42,7 @@ pub enum Reset {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Comparison {
-    /// `V > v_threshold`, as NIR defines it.
+    /// `V > v_threshold`, as NIR defines it. What holds for neurons holds for Threshold nodes.
     #[default]
     Greater,
     /// `V >= v_threshold`.
@@ -94,13 +95,30 @@ pub struct ForcedFormat {
     pub format: Format,
 }
 
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Current => "I",
+            Self::Potential => "V",
+        })
+    }
+}
+
+/// `population.I=choice` or `population.V=choice`.
+fn split(text: &str) -> Option<(String, Part, &str)> {
+    let (place, choice) = text.rsplit_once('=')?;
+    let (population, part) = place.rsplit_once('.')?;
+    let part = match part {
+        "I" => Part::Current,
+        "V" => Part::Potential,
+        _ => return None,
+    };
+    (!population.is_empty()).then(|| (population.to_owned(), part, choice))
+}
+
 impl fmt::Display for ForcedFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let part = match self.part {
-            Part::Current => 'I',
-            Part::Potential => 'V',
-        };
-        write!(f, "{}.{part}={}", self.population, self.format)
+        write!(f, "{}.{}={}", self.population, self.part, self.format)
     }
 }
 
@@ -114,21 +132,104 @@ impl FromStr for ForcedFormat {
 
     fn from_str(text: &str) -> Result<Self, ForcedFormatError> {
         let parse = || {
-            let (place, format) = text.rsplit_once('=')?;
-            let (population, part) = place.rsplit_once('.')?;
-            let part = match part {
-                "I" => Part::Current,
-                "V" => Part::Potential,
-                _ => return None,
-            };
-            let format = format.parse().ok()?;
-            (!population.is_empty()).then(|| Self { population: population.to_owned(), part, format })
+            let (population, part, format) = split(text)?;
+            Some(Self { population, part, format: format.parse().ok()? })
         };
         parse().ok_or_else(|| ForcedFormatError(text.to_owned()))
     }
 }
 
 impl Serialize for ForcedFormat {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// How results that do not fit their format's steps are rounded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum RoundingName {
+    /// To the nearest code, halves up.
+    #[default]
+    Nearest,
+    /// Up with the probability of what is cut off, so that means are kept; draws a random number per operation.
+    Stochastic,
+    /// What is cut off is lost: always down.
+    Zero,
+}
+
+impl From<RoundingName> for Rounding {
+    fn from(name: RoundingName) -> Self {
+        match name {
+            RoundingName::Nearest => Self::Nearest,
+            RoundingName::Stochastic => Self::Stochastic,
+            RoundingName::Zero => Self::Zero,
+        }
+    }
+}
+
+impl From<Rounding> for RoundingName {
+    fn from(rounding: Rounding) -> Self {
+        match rounding {
+            Rounding::Nearest => Self::Nearest,
+            Rounding::Stochastic => Self::Stochastic,
+            Rounding::Zero => Self::Zero,
+        }
+    }
+}
+
+impl fmt::Display for RoundingName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Nearest => "nearest",
+            Self::Stochastic => "stochastic",
+            Self::Zero => "zero",
+        })
+    }
+}
+
+pub(super) fn rounding_name<S: Serializer>(rounding: &Rounding, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&RoundingName::from(*rounding))
+}
+
+/// A rounding of one population's operations, `population.I=stochastic` or `population.V=stochastic`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForcedRounding {
+    /// The name of the neurons' node; it may contain dots.
+    pub population: String,
+    /// The decay of `I` and its conversion, or the decay of `V`.
+    pub part: Part,
+    /// How they round.
+    pub rounding: RoundingName,
+}
+
+/// The text is no [`ForcedRounding`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is not a choice of rounding; write NODE.I=ROUNDING or NODE.V=ROUNDING, ROUNDING being nearest, stochastic or zero"
+)]
+pub struct ForcedRoundingError(pub String);
+
+impl FromStr for ForcedRounding {
+    type Err = ForcedRoundingError;
+
+    fn from_str(text: &str) -> Result<Self, ForcedRoundingError> {
+        let parse = || {
+            let (population, part, rounding) = split(text)?;
+            let rounding = RoundingName::from_str(rounding, false).ok()?;
+            Some(Self { population, part, rounding })
+        };
+        parse().ok_or_else(|| ForcedRoundingError(text.to_owned()))
+    }
+}
+
+impl fmt::Display for ForcedRounding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}={}", self.population, self.part, self.rounding)
+    }
+}
+
+impl Serialize for ForcedRounding {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
@@ -146,11 +247,13 @@ pub struct Calibration {
     pub generated: usize,
     /// Seed of everything random about them.
     pub seed: u64,
+    /// How many of a population's weights a format may clip, in percent.
+    pub clip_percent: f64,
 }
 
 impl Default for Calibration {
     fn default() -> Self {
-        Self { samples: Vec::new(), jittered: 24, generated: 16, seed: 1 }
+        Self { samples: Vec::new(), jittered: 24, generated: 16, seed: 1, clip_percent: 1.0 }
     }
 }
 
@@ -179,6 +282,12 @@ pub struct Options {
     pub record: Record,
     /// Number formats not to be searched for.
     pub formats: Vec<ForcedFormat>,
+    /// How the neurons' operations round.
+    pub rounding: RoundingName,
+    /// Where they round otherwise.
+    pub roundings: Vec<ForcedRounding>,
+    /// Seed of stochastic rounding.
+    pub seed: u64,
     /// On which spikes the others are tried.
     pub calibration: Calibration,
 }
@@ -197,6 +306,9 @@ impl Options {
             readout: None,
             record: Record::default(),
             formats: Vec::new(),
+            rounding: RoundingName::default(),
+            roundings: Vec::new(),
+            seed: 0,
             calibration: Calibration::default(),
         }
     }

@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use super::float::Range;
 use super::options::Options;
-use super::quantize::{Clipped, Formats};
+use super::options::RoundingName;
+use super::quantize::{Clipped, Formats, Roundings};
 
 /// What an import decided.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -15,6 +16,8 @@ pub struct ImportReport {
     pub populations: Vec<PopulationReport>,
     /// The whole network in the formats chosen, against floating point.
     pub validation: Validation,
+    /// The same with every operation rounded in one way.
+    pub roundings: Vec<RoundingReport>,
     /// What the user should look at.
     pub warnings: Vec<String>,
 }
@@ -30,6 +33,10 @@ pub struct PopulationReport {
     pub size: usize,
     /// The formats chosen.
     pub formats: Formats,
+    /// How its operations round.
+    pub roundings: Roundings,
+    /// In words, what decided about the formats.
+    pub why: String,
     /// What they cannot hold.
     pub clipped: Clipped,
     /// What arrives at the membrane in a step, `gain_mem·I`, in floating point.
@@ -49,6 +56,8 @@ pub struct Candidate {
     /// What decided: the sum of the two means of mismatches, or of deviation in percent and of samples with another
     /// largest readout in percent for neurons that do not spike.
     pub cost: f64,
+    /// How many of the population's neurons were tried.
+    pub neurons: usize,
     /// How it compares.
     pub agreement: Agreement,
 }
@@ -60,6 +69,10 @@ pub struct Agreement {
     pub mismatches: f64,
     /// The same per disturbed copy of a sample.
     pub mismatches_jittered: f64,
+    /// Spikes per sample (copies included), in floating point.
+    pub spikes_float: f64,
+    /// The same in fixed point.
+    pub spikes_fixed: f64,
     /// The correlation of spike counts per neuron and sample, where both vary.
     pub correlation: Option<f64>,
     /// For neurons that do not spike: the root mean square deviation of `V`, in percent of the largest |V|.
@@ -72,6 +85,19 @@ pub struct Agreement {
     pub saturations_potential: u64,
 }
 
+/// The whole network, all of it rounded in one way.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RoundingReport {
+    /// Which way.
+    pub rounding: RoundingName,
+    /// Whether every population that spikes is within the gate: spikes within half a percent of floating point (or within half a
+    /// spike per sample), counts per neuron and sample correlated by 0.995 or more; and whether the potentials of the others
+    /// deviate by no more than two percent.
+    pub in_gate: bool,
+    /// Each population, in order.
+    pub populations: Vec<Agreement>,
+}
+
 /// The whole network against floating point.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Validation {
@@ -81,4 +107,31 @@ pub struct Validation {
     pub jittered: usize,
     /// Each population, in order.
     pub populations: Vec<Agreement>,
+}
+
+/// Spikes may be as many percent more or fewer.
+const GATE_SPIKES_PERCENT: f64 = 0.5;
+
+/// Or as many per sample.
+const GATE_SPIKES: f64 = 0.5;
+
+/// Counts per neuron and sample are to be correlated like this.
+const GATE_CORRELATION: f64 = 0.995;
+
+/// Potentials that matter may deviate by as many percent of the largest.
+const GATE_DEVIATION_PERCENT: f64 = 2.0;
+
+impl Agreement {
+    /// By how many percent there are more spikes in fixed point than in floating point.
+    pub fn spikes_percent(&self) -> f64 {
+        if self.spikes_float > 0.0 { 100.0 * (self.spikes_fixed / self.spikes_float - 1.0) } else { 0.0 }
+    }
+
+    /// Whether the population is within the gate; see [`RoundingReport::in_gate`].
+    pub fn in_gate(&self) -> bool {
+        let difference = (self.spikes_fixed - self.spikes_float).abs();
+        let counts = difference <= GATE_SPIKES || self.spikes_percent().abs() <= GATE_SPIKES_PERCENT;
+        let correlated = self.correlation.is_none_or(|r| r >= GATE_CORRELATION);
+        counts && correlated && self.deviation_percent.is_none_or(|percent| percent <= GATE_DEVIATION_PERCENT)
+    }
 }

@@ -1,54 +1,96 @@
-//! Who drives whom: a graph's chains of matrices between neurons, each composed into one.
+//! Who drives whom: a graph's chains of linear nodes between units, each composed into one map.
 //!
-//! Contract: [`Wiring::new`] reports everything that keeps a graph from being a network of spiking sources, matrices
-//! and neurons; [`Wiring::drive`] then gives what reaches a node: one matrix per source, and a bias. Composition is
-//! exact in the sense of real numbers: parallel paths from one source add, chains multiply.
+//! Contract: [`Wiring::new`] reports everything that keeps a graph from being a network of spiking sources, linear maps and
+//! units; [`Wiring::drives`] then gives what reaches each unit and Output: a [`Map`] per source and delay, and a bias.
+//! *Units* are the nodes that hold a value from step to step, neurons and Threshold; linear nodes are all others between
+//! Inputs and Outputs, Delay included. Composition is exact in the sense of real numbers: parallel paths from one source with one
+//! delay add, chains multiply.
 //!
-//! Not here: time (which edges are one step late) and what neurons do.
+//! Not here: time (which edges are one step late) and what units do.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::nir::{Graph, Matrix, Node};
+use crate::nir::{Graph, Node};
 
 use super::error::ImportError;
+use super::linear::{MOST_WEIGHTS, Map, TooLarge};
 
-/// No machine holds more weights than this: vector memories have at most some megabytes.
-const MAX_WEIGHTS: usize = 1 << 26;
+/// Later than this nothing arrives.
+const LONGEST_DELAY: usize = u16::MAX as usize;
 
-/// What reaches a node in a step: `Σ matrix · spikes(source) + bias`.
+/// More than this many numbers pass through no node.
+const LARGEST_NODE: usize = 1 << 24;
+
+/// Where a part of a drive comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Origin<'g> {
+    /// 1 in every step: a bias that went through a Delay.
+    One,
+    /// An Input or a unit.
+    Node(&'g str),
+}
+
+/// What reaches a node in a step: `Σ map · source(delay steps ago) + bias`.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Drive<'g> {
-    /// By the name of the Input or the neurons; rows are targets.
-    pub(super) matrices: BTreeMap<&'g str, Matrix>,
+    /// By source and delay. A map may be all 0: there is a path even so.
+    pub(super) parts: BTreeMap<(Origin<'g>, u32), Map>,
     /// One number per target.
     pub(super) bias: Vec<f64>,
 }
 
-/// A checked graph.
+/// A checked graph, without graphs in it.
 #[derive(Debug)]
 pub(super) struct Wiring<'g> {
     graph: &'g Graph,
     incoming: BTreeMap<&'g str, Vec<&'g str>>,
     outgoing: BTreeMap<&'g str, Vec<&'g str>>,
-    sizes: BTreeMap<&'g str, usize>,
+    /// Of what comes in, and of what goes out.
+    shapes: BTreeMap<&'g str, [Vec<usize>; 2]>,
 }
 
-/// Whether the node has state of its own.
-pub(super) fn is_neurons(node: &Node) -> bool {
-    matches!(node, Node::Lif(_) | Node::CubaLif(_) | Node::Li(_) | Node::CubaLi(_))
+/// Whether the node has state of its own, or at least decides for itself.
+pub(super) fn is_unit(node: &Node) -> bool {
+    match node {
+        Node::Threshold { .. }
+        | Node::I(_)
+        | Node::If(_)
+        | Node::Lif(_)
+        | Node::CubaLif(_)
+        | Node::Li(_)
+        | Node::CubaLi(_) => true,
+        Node::Input { .. }
+        | Node::Output { .. }
+        | Node::Linear { .. }
+        | Node::Affine { .. }
+        | Node::Conv1d(_)
+        | Node::Conv2d(_)
+        | Node::SumPool2d(_)
+        | Node::AvgPool2d(_)
+        | Node::Flatten { .. }
+        | Node::Scale { .. }
+        | Node::Delay { .. }
+        | Node::Graph(_)
+        | Node::Other { .. } => false,
+    }
 }
 
-fn is_matrix(node: &Node) -> bool {
-    matches!(node, Node::Linear { .. } | Node::Affine { .. })
+/// Whether what the unit gives is spikes.
+pub(super) fn spikes(node: &Node) -> bool {
+    matches!(node, Node::Threshold { .. } | Node::If(_) | Node::Lif(_) | Node::CubaLif(_))
+}
+
+fn is_linear(node: &Node) -> bool {
+    !is_unit(node) && !matches!(node, Node::Input { .. } | Node::Output { .. })
 }
 
 impl<'g> Wiring<'g> {
-    /// Reads and checks `graph`, which must be well-formed in the sense of [`Graph::check`].
+    /// Reads and checks `graph`, which must be well-formed in the sense of [`Graph::check`] and have no graphs in it.
     ///
     /// # Errors
     /// Everything that keeps it from being imported, in the order of node names.
     pub(super) fn new(graph: &'g Graph) -> Result<Self, Vec<ImportError>> {
-        let mut wiring = Self { graph, incoming: BTreeMap::new(), outgoing: BTreeMap::new(), sizes: BTreeMap::new() };
+        let mut wiring = Self { graph, incoming: BTreeMap::new(), outgoing: BTreeMap::new(), shapes: BTreeMap::new() };
         for edge in &graph.edges {
             wiring.incoming.entry(&edge.to).or_default().push(&edge.from);
             wiring.outgoing.entry(&edge.from).or_default().push(&edge.to);
@@ -58,19 +100,24 @@ impl<'g> Wiring<'g> {
             errors = wiring.misplaced();
         }
         if errors.is_empty() {
-            errors = wiring.sizes();
+            errors = wiring.settle_shapes();
         }
         if errors.is_empty() { Ok(wiring) } else { Err(errors) }
     }
 
     /// What leads into `node`, in file order.
-    pub(super) fn sources(&self, node: &str) -> &[&'g str] {
+    fn sources(&self, node: &str) -> &[&'g str] {
         self.incoming.get(node).map_or(&[], Vec::as_slice)
     }
 
     /// How many numbers `node` gives in a step.
     pub(super) fn size(&self, node: &str) -> usize {
-        self.sizes[node]
+        self.shapes[node][1].iter().product()
+    }
+
+    /// How many numbers `node` takes in a step.
+    fn takes(&self, node: &str) -> usize {
+        self.shapes[node][0].iter().product()
     }
 
     fn node(&self, name: &str) -> &'g Node {
@@ -90,33 +137,19 @@ impl<'g> Wiring<'g> {
         let mut errors = Vec::new();
         for edge in &self.graph.edges {
             let (from, to) = (edge.from.clone(), edge.to.clone());
-            match (self.node(&from), self.node(&to)) {
-                (Node::Output { .. }, _) | (_, Node::Input { .. }) => errors.push(ImportError::Edge { from, to }),
-                (Node::Li(_) | Node::CubaLi(_), target) if !matches!(target, Node::Output { .. }) => {
-                    let kind = if matches!(self.node(&from), Node::Li(_)) { "LI" } else { "CubaLI" };
-                    errors.push(ImportError::Graded { node: from, kind, to });
-                }
-                _ => {}
+            if matches!(self.node(&from), Node::Output { .. }) || matches!(self.node(&to), Node::Input { .. }) {
+                errors.push(ImportError::Edge { from, to });
             }
         }
         for (output, _) in self.graph.outputs() {
-            match self.sources(output) {
-                [source] => {
-                    let node = self.node(source);
-                    if !is_neurons(node) {
-                        let (node, kind) = ((*source).to_owned(), node.kind().to_owned());
-                        errors.push(ImportError::OutputSource { output: output.to_owned(), node, kind });
-                    }
-                }
-                sources => {
-                    errors.push(ImportError::OutputEdges { output: output.to_owned(), count: sources.len() });
-                }
+            if self.sources(output).is_empty() {
+                errors.push(ImportError::NothingToOutput { output: output.to_owned() });
             }
         }
         let from_inputs = reach(self.graph.inputs().map(|(name, _)| name), &self.outgoing);
         let to_outputs = reach(self.graph.outputs().map(|(name, _)| name), &self.incoming);
         for (name, node) in &self.graph.nodes {
-            let has_own_error = matches!(node, Node::Output { .. });
+            let has_own_error = matches!(node, Node::Output { .. }) && self.sources(name).is_empty();
             if !from_inputs.contains(name.as_str()) && !has_own_error {
                 errors.push(ImportError::Unreachable { node: name.clone() });
             } else if !to_outputs.contains(name.as_str()) {
@@ -127,107 +160,299 @@ impl<'g> Wiring<'g> {
         errors
     }
 
-    /// The nodes of a cycle of matrices only: those left when all matrices fed by no other are taken away repeatedly,
-    /// and then all that feed no other.
+    /// The nodes of a cycle of linear nodes only: those left when all that no other feeds are taken away repeatedly, and then
+    /// all that feed no other.
     fn linear_cycle(&self) -> Option<ImportError> {
         let mut left: BTreeSet<&str> =
-            self.graph.nodes.iter().filter(|(_, node)| is_matrix(node)).map(|(name, _)| name.as_str()).collect();
-        for neighbours in [&self.incoming, &self.outgoing] {
-            loop {
-                let touches =
-                    |name: &str| neighbours.get(name).is_some_and(|list| list.iter().any(|n| left.contains(n)));
-                let Some(free) = left.iter().copied().find(|name| !touches(name)) else { break };
+            self.graph.nodes.iter().filter(|(_, node)| is_linear(node)).map(|(name, _)| name.as_str()).collect();
+        for (before, after) in [(&self.incoming, &self.outgoing), (&self.outgoing, &self.incoming)] {
+            let neighbours = |name: &str| before.get(name).into_iter().flatten().copied();
+            let mut open: Vec<&str> =
+                left.iter().copied().filter(|name| !neighbours(name).any(|n| left.contains(n))).collect();
+            while let Some(free) = open.pop() {
                 left.remove(free);
+                let next = after.get(free).into_iter().flatten().copied();
+                open.extend(next.filter(|name| left.contains(name) && !neighbours(name).any(|n| left.contains(n))));
             }
         }
         let names: Vec<String> = left.iter().map(|name| format!("`{name}`")).collect();
         (!names.is_empty()).then(|| ImportError::LinearCycle { nodes: names.join(", ") })
     }
 
-    /// Settles every node's size and checks that the ends of all edges agree.
-    fn sizes(&mut self) -> Vec<ImportError> {
-        let names: Vec<&'g str> = self.graph.nodes.keys().map(String::as_str).collect();
-        self.sizes = names.iter().filter_map(|name| Some((*name, self.node(name).output_len()?))).collect();
-        // Sizes travel along edges, so this ends after as many rounds as the longest path has unsettled nodes.
-        loop {
-            let known = self.sizes.len();
-            for name in &names {
-                if !self.sizes.contains_key(name)
-                    && let Some(size) = self.sources(name).iter().find_map(|source| self.sizes.get(source)).copied()
-                {
-                    self.sizes.insert(name, size);
-                }
-            }
-            if self.sizes.len() == known {
-                break;
+    /// Settles every node's shape, from the Inputs on, and checks that the ends of all edges agree.
+    fn settle_shapes(&mut self) -> Vec<ImportError> {
+        let mut errors = Vec::new();
+        let mut open: Vec<&'g str> = self.graph.inputs().map(|(name, _)| name).collect();
+        for input in open.clone() {
+            if let Node::Input { shape } = self.node(input) {
+                self.shapes.insert(input, [shape.clone(), shape.clone()]);
             }
         }
-        // Every node is settled now: an Input, whose size is stated, leads to each.
-        let ends = self.graph.edges.iter().map(|edge| (edge.from.as_str(), edge.to.as_str()));
-        let mut errors: Vec<ImportError> = ends.filter_map(|(from, to)| self.mismatch(from, to)).collect();
+        // Every node is settled in the end: an Input, whose shape is stated, leads to each.
+        while let Some(from) = open.pop() {
+            let shape = self.shapes[from][1].clone();
+            for &to in self.outgoing.get(from).into_iter().flatten() {
+                if self.shapes.contains_key(to) {
+                    continue;
+                }
+                let node = self.node(to);
+                let given = match node.output_shape(&shape) {
+                    Ok(given) => stated(node).unwrap_or(given),
+                    Err(error) => {
+                        let (from, node, kind) = (from.to_owned(), to.to_owned(), node.kind().to_owned());
+                        errors.push(ImportError::Shape { from, node, kind, error });
+                        // Goes on with the right number, so that those behind are not blamed.
+                        match node_len(self.node(to)) {
+                            Some(len) => vec![len],
+                            None => return errors,
+                        }
+                    }
+                };
+                if given.iter().try_fold(1_usize, |n, extent| n.checked_mul(*extent)).is_none_or(|n| n > LARGEST_NODE) {
+                    return vec![ImportError::NodeTooLarge { node: to.to_owned(), limit: LARGEST_NODE }];
+                }
+                self.shapes.insert(to, [shape.clone(), given]);
+                open.push(to);
+            }
+        }
         if errors.is_empty() {
-            let neurons = names.iter().filter(|name| is_neurons(self.node(name)));
-            errors = neurons.flat_map(|name| self.too_large(name)).collect();
+            let ends = self.graph.edges.iter().map(|edge| (edge.from.as_str(), edge.to.as_str()));
+            errors.extend(ends.filter_map(|(from, to)| self.mismatch(from, to)));
         }
         errors
     }
 
     fn mismatch(&self, from: &str, to: &str) -> Option<ImportError> {
-        let gives = self.size(from);
-        let takes = self.node(to).input_len().unwrap_or_else(|| self.size(to));
+        let (gives, takes) = (self.size(from), self.takes(to));
         (gives != takes).then(|| ImportError::SizeMismatch { from: from.to_owned(), gives, to: to.to_owned(), takes })
     }
 
-    /// Matrices onto `node` that are too large, found without making them.
-    fn too_large(&self, node: &str) -> Vec<ImportError> {
-        let error = |source: &str| {
-            let weights = self.size(source) as u128 * self.size(node) as u128;
-            let error =
-                || ImportError::TooLarge { from: source.to_owned(), to: node.to_owned(), weights, limit: MAX_WEIGHTS };
-            (weights > MAX_WEIGHTS as u128).then(error)
-        };
-        self.origins(node).into_iter().filter_map(error).collect()
-    }
-
-    /// The Inputs and neurons whose spikes reach `node` without passing other neurons.
-    pub(super) fn origins(&self, node: &str) -> BTreeSet<&'g str> {
-        let mut origins = BTreeSet::new();
-        let mut seen = BTreeSet::new();
-        let mut open = self.sources(node).to_vec();
+    /// What reaches every unit and every Output, by name.
+    ///
+    /// # Errors
+    /// Delays that no machine keeps, and maps that none holds.
+    pub(super) fn drives(&self, dt: f64) -> Result<BTreeMap<&'g str, Drive<'g>>, Vec<ImportError>> {
+        let mut errors = Vec::new();
+        // What linear nodes give, until the last who wants it has taken it.
+        let mut given: BTreeMap<&'g str, (Drive<'g>, usize)> = BTreeMap::new();
+        let mut drives = BTreeMap::new();
+        let mut waiting: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut open: Vec<&'g str> = Vec::new();
+        for (name, _) in self.graph.nodes.iter().filter(|(_, node)| !matches!(node, Node::Input { .. })) {
+            let from_linear = self.sources(name).iter().filter(|source| is_linear(self.node(source))).count();
+            if from_linear == 0 {
+                open.push(name);
+            }
+            waiting.insert(name, from_linear);
+        }
         while let Some(name) = open.pop() {
-            if !seen.insert(name) {
+            let node = self.node(name);
+            let drive = self.gather(name, &mut given).and_then(|drive| match is_linear(node) {
+                true => self.through(name, node, drive, dt, &mut errors),
+                false => Ok(drive),
+            });
+            let drive = match drive {
+                Ok(drive) => drive,
+                Err(TooLarge(weights)) => {
+                    errors.push(ImportError::TooLarge { node: name.to_owned(), weights, limit: MOST_WEIGHTS });
+                    return Err(errors);
+                }
+            };
+            if !is_linear(node) {
+                drives.insert(name, drive);
                 continue;
             }
-            if is_matrix(self.node(name)) {
-                open.extend(self.sources(name));
-            } else {
-                origins.insert(name);
-            }
-        }
-        origins
-    }
-
-    /// What reaches the input of `node`.
-    pub(super) fn drive(&self, node: &str) -> Drive<'g> {
-        let takes = self.node(node).input_len().unwrap_or_else(|| self.size(node));
-        let mut drive = Drive { matrices: BTreeMap::new(), bias: vec![0.0; takes] };
-        for source in self.sources(node) {
-            let part = match self.node(source) {
-                Node::Linear { weight } => through(weight, None, self.drive(source)),
-                Node::Affine { weight, bias } => through(weight, Some(bias), self.drive(source)),
-                _ => Drive { matrices: BTreeMap::from([(*source, identity(takes))]), bias: vec![0.0; takes] },
-            };
-            add(&mut drive.bias, &part.bias);
-            for (name, matrix) in part.matrices {
-                match drive.matrices.get_mut(name) {
-                    Some(sum) => add(&mut sum.data, &matrix.data),
-                    None => {
-                        drive.matrices.insert(name, matrix);
+            let targets = self.outgoing.get(name).map_or(&[][..], Vec::as_slice);
+            given.insert(name, (drive, targets.len()));
+            for &target in targets {
+                if let Some(count) = waiting.get_mut(target) {
+                    *count -= 1;
+                    if *count == 0 {
+                        open.push(target);
                     }
                 }
             }
         }
-        drive
+        if errors.is_empty() { Ok(drives) } else { Err(errors) }
+    }
+
+    /// The sum of what comes along the edges into `name`.
+    fn gather(&self, name: &str, given: &mut BTreeMap<&'g str, (Drive<'g>, usize)>) -> Result<Drive<'g>, TooLarge> {
+        let takes = self.takes(name);
+        let mut sum: Option<Drive<'g>> = None;
+        for &source in self.sources(name) {
+            let part = match given.remove(source) {
+                Some((drive, 1)) => drive,
+                Some((drive, left)) => {
+                    given.insert(source, (drive.clone(), left - 1));
+                    drive
+                }
+                None => Drive {
+                    parts: BTreeMap::from([((Origin::Node(source), 0), Map::identity(takes))]),
+                    bias: vec![0.0; takes],
+                },
+            };
+            sum = Some(match sum {
+                None => part,
+                Some(sum) => sum.plus(part)?,
+            });
+        }
+        Ok(sum.unwrap_or_else(|| Drive { parts: BTreeMap::new(), bias: vec![0.0; takes] }))
+    }
+
+    /// What the linear node `name` makes of `drive`.
+    fn through(
+        &self,
+        name: &str,
+        node: &Node,
+        drive: Drive<'g>,
+        dt: f64,
+        errors: &mut Vec<ImportError>,
+    ) -> Result<Drive<'g>, TooLarge> {
+        let shape = &self.shapes[name][0];
+        let image = || <[usize; 3]>::try_from(&shape[..]).unwrap_or([1; 3]);
+        match node {
+            Node::Linear { weight } => drive.then(Map::matrix(weight), None),
+            Node::Affine { weight, bias } => drive.then(Map::matrix(weight), Some(bias.clone())),
+            Node::Conv1d(conv) => {
+                let extents = conv.input_extents(shape).unwrap_or([1]);
+                drive.then(Map::convolution(conv, extents)?, Some(spread(&conv.bias, self.size(name))))
+            }
+            Node::Conv2d(conv) => {
+                let extents = conv.input_extents(shape).unwrap_or([1; 2]);
+                drive.then(Map::convolution(conv, extents)?, Some(spread(&conv.bias, self.size(name))))
+            }
+            Node::SumPool2d(pool) => drive.then(Map::pool(pool, image(), 1.0)?, None),
+            Node::AvgPool2d(pool) => {
+                let factor = 1.0 / (pool.kernel[0] as f64 * pool.kernel[1] as f64);
+                drive.then(Map::pool(pool, image(), factor)?, None)
+            }
+            Node::Scale { scale } => {
+                let factors = (0..self.takes(name)).map(|index| scale.at(index)).collect();
+                drive.then(Map::Diagonal(factors), None)
+            }
+            Node::Delay { delay } => {
+                let steps = |index: usize| {
+                    let steps = (delay.at(index) / dt).round();
+                    if steps <= LONGEST_DELAY as f64 {
+                        return steps as u32;
+                    }
+                    let (node, delay) = (name.to_owned(), delay.at(index));
+                    errors.push(ImportError::DelayTooLong { node, index, delay, steps, limit: LONGEST_DELAY });
+                    0
+                };
+                let count = if delay.data.len() == 1 { 1 } else { self.takes(name) };
+                drive.delayed(&(0..count).map(steps).collect::<Vec<u32>>())
+            }
+            // What comes in goes out.
+            Node::Flatten { .. } => Ok(drive),
+            Node::Input { .. }
+            | Node::Output { .. }
+            | Node::Threshold { .. }
+            | Node::I(_)
+            | Node::If(_)
+            | Node::Lif(_)
+            | Node::CubaLif(_)
+            | Node::Li(_)
+            | Node::CubaLi(_)
+            | Node::Graph(_)
+            | Node::Other { .. } => Ok(drive),
+        }
+    }
+}
+
+/// The shape a population states, where it states one.
+fn stated(node: &Node) -> Option<Vec<usize>> {
+    let shape = match node {
+        Node::I(p) => &p.shape,
+        Node::If(p) => &p.shape,
+        Node::Lif(p) => &p.shape,
+        Node::CubaLif(p) => &p.shape,
+        Node::Li(p) => &p.shape,
+        Node::CubaLi(p) => &p.shape,
+        _ => return None,
+    };
+    (shape.len() > 1 && node.output_len().is_some()).then(|| shape.clone())
+}
+
+/// How many numbers a node gives, where it says so itself.
+fn node_len(node: &Node) -> Option<usize> {
+    node.output_len().filter(|len| *len <= LARGEST_NODE)
+}
+
+/// One number per channel for each number of the channel.
+fn spread(bias: &[f64], size: usize) -> Vec<f64> {
+    let area = size / bias.len().max(1);
+    bias.iter().flat_map(|bias| std::iter::repeat_n(*bias, area)).collect()
+}
+
+impl<'g> Drive<'g> {
+    fn plus(mut self, other: Self) -> Result<Self, TooLarge> {
+        add(&mut self.bias, &other.bias);
+        for (key, map) in other.parts {
+            self.add(key, map)?;
+        }
+        Ok(self)
+    }
+
+    fn add(&mut self, key: (Origin<'g>, u32), map: Map) -> Result<(), TooLarge> {
+        let sum = match self.parts.remove(&key) {
+            Some(sum) => sum.plus(map)?,
+            None => map,
+        };
+        self.parts.insert(key, sum);
+        Ok(())
+    }
+
+    /// `map · drive + bias`.
+    fn then(self, map: Map, bias: Option<Vec<f64>>) -> Result<Self, TooLarge> {
+        let mut sum = map.apply(&self.bias);
+        if let Some(bias) = bias {
+            add(&mut sum, &bias);
+        }
+        let mut parts = BTreeMap::new();
+        let mut left = self.parts.len();
+        let mut map = Some(map);
+        for (key, part) in self.parts {
+            left -= 1;
+            // The last one needs no copy.
+            let Some(next) = (if left == 0 { map.take() } else { map.clone() }) else { break };
+            parts.insert(key, part.then(next)?);
+        }
+        Ok(Self { parts, bias: sum })
+    }
+
+    /// Element `i` comes `steps[i]` steps later, or all come `steps[0]` steps later. A bias then is a source of its own, since nothing
+    /// arrives before it has been sent.
+    fn delayed(self, steps: &[u32]) -> Result<Self, TooLarge> {
+        let size = self.bias.len();
+        let of = |element: usize| if steps.len() == 1 { steps[0] } else { steps[element] };
+        let distinct: BTreeSet<u32> = steps.iter().copied().collect();
+        let mut delayed = Self { parts: BTreeMap::new(), bias: vec![0.0; size] };
+        let mut late = vec![0.0; size];
+        for (element, bias) in self.bias.iter().enumerate() {
+            let place = if of(element) == 0 { &mut delayed.bias } else { &mut late };
+            place[element] = *bias;
+        }
+        let mut parts = self.parts;
+        if late.iter().any(|bias| *bias != 0.0) {
+            let map = Map::Dense { sources: 1, targets: size, weights: late };
+            // Its own delay comes on top, as for all others.
+            match parts.remove(&(Origin::One, 0)) {
+                Some(sum) => parts.insert((Origin::One, 0), sum.plus(map)?),
+                None => parts.insert((Origin::One, 0), map),
+            };
+        }
+        for ((origin, before), map) in parts {
+            if let [all] = distinct.iter().copied().collect::<Vec<u32>>()[..] {
+                delayed.add((origin, before.saturating_add(all)), map)?;
+                continue;
+            }
+            for &delay in &distinct {
+                delayed.add((origin, before.saturating_add(delay)), map.onto(|element| of(element) == delay)?)?;
+            }
+        }
+        Ok(delayed)
     }
 }
 
@@ -245,42 +470,4 @@ fn reach<'g>(start: impl Iterator<Item = &'g str>, edges: &BTreeMap<&'g str, Vec
 
 fn add(sum: &mut [f64], part: &[f64]) {
     sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
-}
-
-fn identity(size: usize) -> Matrix {
-    let mut data = vec![0.0; size * size];
-    data.iter_mut().step_by(size + 1).for_each(|weight| *weight = 1.0);
-    Matrix { rows: size, cols: size, data }
-}
-
-fn is_identity(matrix: &Matrix) -> bool {
-    matrix.rows == matrix.cols && matrix.data == identity(matrix.rows).data
-}
-
-/// `weight · before + bias`.
-fn through<'g>(weight: &Matrix, bias: Option<&Vec<f64>>, before: Drive<'g>) -> Drive<'g> {
-    let mut sum: Vec<f64> = (0..weight.rows).map(|row| dot(weight.row(row), &before.bias)).collect();
-    if let Some(bias) = bias {
-        add(&mut sum, bias);
-    }
-    let matrices = before.matrices.into_iter().map(|(name, matrix)| (name, product(weight, matrix))).collect();
-    Drive { matrices, bias: sum }
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
-/// `left · right`.
-fn product(left: &Matrix, right: Matrix) -> Matrix {
-    if is_identity(&right) {
-        return left.clone();
-    }
-    let mut data = vec![0.0; left.rows * right.cols];
-    for (row, sums) in data.chunks_exact_mut(right.cols.max(1)).enumerate() {
-        for (middle, &factor) in left.row(row).iter().enumerate() {
-            sums.iter_mut().zip(right.row(middle)).for_each(|(sum, weight)| *sum += factor * weight);
-        }
-    }
-    Matrix { rows: left.rows, cols: right.cols, data }
 }

@@ -1,22 +1,22 @@
-//! The spikes that a projection sees in a step, one after the other.
+//! The spikes that a bundle of projections sees in a step, one after the other.
 //!
-//! Contract: [`Lowering::for_each_spike`] runs a piece of code for every spike, in rising order of neurons, with a
-//! register that holds the address of the spike's row. Where spikes come from is [`Spikes`]: bit fields are scanned with
+//! Contract: [`Lowering::for_each_spike`] runs a piece of code for every spike, in rising order of neurons, with
+//! registers that hold the addresses of what is looked up for the neuron. Where spikes come from is [`Spikes`]: bit fields are scanned with
 //! `ctz`, a list that the host wrote is walked along, which costs a spike one load and nothing per silent neuron.
 //!
 //! Code around a loop that is of no use without spikes (loading what the rows are added to, storing it) goes between
 //! [`Lowering::open_spikes`] and the label it was given, which the program jumps to wherever it is cheap to know that
-//! there are none. A loop with [`Open`] may be emitted once; a projection that needs several opens the spikes again.
+//! there are none. A loop with [`Open`] may be emitted once; a bundle that needs several opens the spikes again.
 //!
 //! Not here: what is done with a row, and which memory it lies in: an address is a number here.
 
 use fenn_isa::Op;
 use fenn_isa::code::Label;
 
-use super::{Address, InputPointer, Lowering, When};
+use super::{Address, InputPointer, Lowering};
 use crate::ir::{Arg, Reg};
 use crate::network::Source;
-use crate::place::{InputPlace, reads_previous_step};
+use crate::place::{Bundle, InputPlace};
 
 /// Where the spikes of a step are.
 #[derive(Debug, Clone, Copy)]
@@ -36,20 +36,28 @@ pub(super) enum Spikes {
         /// Whether nothing else in the step looks at the list, so that the loop may move `part` itself.
         only_reader: bool,
         /// See [`crate::place::SpikeList::base`].
-        base: i64,
+        base: u32,
         /// See [`crate::place::SpikeList::scale`].
-        scale: i64,
+        scale: u32,
     },
 }
 
-/// Rows that are looked up by neuron: neuron `n` has the one at `address + n·stride`. With an address of 0 and a stride
-/// of 1, a spike's row is its neuron's number.
+/// Something that is looked up by neuron: neuron `n` has the place at `first + n·stride`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rows {
-    /// Of neuron 0's row.
-    pub(super) address: i64,
-    /// From row to row, at least 1.
-    pub(super) stride: i64,
+    /// Of neuron 0's place.
+    pub(super) first: First,
+    /// From place to place, at least 1.
+    pub(super) stride: u32,
+}
+
+/// An address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum First {
+    /// A constant.
+    At(u32),
+    /// In a register, which stays as it is.
+    In(Reg),
 }
 
 /// Spikes that have been looked at: ready for one loop.
@@ -60,28 +68,25 @@ pub(super) enum Open {
     /// Words, of which any may be zero.
     Words { at: Address, words: u32 },
     /// Entries from `next` up to `end`, at least one.
-    List { next: Reg, end: Reg, base: i64, scale: i64 },
+    List { next: Reg, end: Reg, base: u32, scale: u32 },
 }
 
 impl Lowering<'_> {
-    /// The spikes that `projection` sees in this step if it has no delays.
-    pub(super) fn spikes_of(&self, projection: usize) -> Spikes {
-        match self.network.projections[projection].source {
-            Source::Input(input) => match (self.step.inputs[input], &self.placement.inputs[input]) {
+    /// The spikes that a bundle sees in this step.
+    pub(super) fn spikes_of(&mut self, bundle: &Bundle) -> Spikes {
+        match bundle.source {
+            Source::Input(input) => match (self.step.inputs[input], self.placement.inputs[input]) {
                 (InputPointer(base), InputPlace::Bits(spikes)) => {
-                    Spikes::Bits { at: Address { base: Some(base), offset: 0 }, words: spikes.words }
+                    let offset = -i64::from(bundle.ago * spikes.slot_bytes());
+                    Spikes::Bits { at: Address { base: Some(base), offset }, words: spikes.words }
                 }
-                (InputPointer(part), InputPlace::List(list)) => Spikes::List {
-                    part,
-                    only_reader: list.readers == 1,
-                    base: list.base.into(),
-                    scale: list.scale.into(),
-                },
+                (InputPointer(part), InputPlace::List(list)) => {
+                    Spikes::List { part, only_reader: list.readers == 1, base: list.base, scale: list.scale }
+                }
             },
             Source::Events { population, event } => {
-                let when = if reads_previous_step(self.network, projection) { When::Before } else { When::Now };
                 let words = self.placement.populations[population].events[event].words;
-                Spikes::Bits { at: self.event_address(population, event, when), words }
+                Spikes::Bits { at: self.event_address(population, event, bundle.when, bundle.ago), words }
             }
         }
     }
@@ -107,43 +112,98 @@ impl Lowering<'_> {
         }
     }
 
-    /// `body` for every spike, with its row's address in a register that `body` may change.
-    pub(super) fn for_each_spike(&mut self, open: Open, rows: Rows, mut body: impl FnMut(&mut Self, Reg)) {
+    /// `body` for every spike, with the addresses of its places in all of `rows`, in registers that `body` may change. With
+    /// `entered`, code behind the loop goes back into the body: what the loop keeps in registers has a value then, although no
+    /// spike may have been found.
+    pub(super) fn for_each_spike(
+        &mut self,
+        open: Open,
+        rows: &[Rows],
+        entered: bool,
+        body: impl FnOnce(&mut Self, &[Reg]),
+    ) {
         match open {
             Open::Word(word) => {
-                let first = self.code.constant(rows.address);
-                let scale = self.scale(rows.stride);
-                self.for_each_bit(word, first, scale, &mut body);
+                let first = self.firsts(rows);
+                let scales = self.scales(rows, 1);
+                self.for_each_bit(word, &first, &scales, body);
             }
-            Open::Words { at, words } => {
-                let first = self.code.constant(rows.address);
-                let scale = self.scale(rows.stride);
-                let pointer = self.pointer(at);
-                let end = self.pointer(Address { base: Some(pointer), offset: i64::from(4 * words) });
-                let (head, next) = (self.code.label(), self.code.label());
-                self.code.bind(head);
-                let word = self.code.def_x(Op::Lw, &[0.into(), pointer.into()]);
-                self.code.advance(pointer, 4);
-                self.code.emit(Op::Beq, &[word.into(), Arg::Zero, next.into()]);
-                self.for_each_bit(word, first, scale, &mut body);
-                self.code.bind(next);
-                self.code.advance(first, 32 * rows.stride);
-                self.code.emit(Op::Bltu, &[pointer.into(), end.into(), head.into()]);
-            }
-            Open::List { next, end, base, scale } => self.for_each_entry([next, end], [base, scale], rows, &mut body),
+            Open::Words { at, words } => self.for_each_word(at, words, rows, entered, body),
+            Open::List { next, end, base, scale } => self.for_each_entry([next, end], [base, scale], rows, body),
         }
     }
 
-    /// For each bit of `word`, which is not zero, lowest first.
-    fn for_each_bit(&mut self, word: Reg, first: Reg, scale: Scale, body: &mut impl FnMut(&mut Self, Reg)) {
+    fn firsts(&mut self, rows: &[Rows]) -> Vec<Reg> {
+        let first = |rows: &Rows| match rows.first {
+            First::At(address) => self.code.constant(address.into()),
+            First::In(register) => register,
+        };
+        rows.iter().map(first).collect()
+    }
+
+    /// How numbers of neurons become bytes, `times` as many.
+    fn scales(&mut self, rows: &[Rows], times: u32) -> Vec<Scale> {
+        rows.iter().map(|rows| self.scale(times * rows.stride)).collect()
+    }
+
+    /// A word without spikes takes four instructions. The branch back from it goes to a lower address, so that the fetch
+    /// unit foresees it.
+    fn for_each_word(
+        &mut self,
+        at: Address,
+        words: u32,
+        rows: &[Rows],
+        entered: bool,
+        body: impl FnOnce(&mut Self, &[Reg]),
+    ) {
+        let pointer = self.pointer(at);
+        let end = self.plus(pointer, i64::from(4 * words));
+        // Where the pointer is behind the first word.
+        let start = self.plus(pointer, 4);
+        let firsts = self.firsts(rows);
+        // Bytes for the 32 neurons of a word, over the four bytes of the word.
+        let word_scales = self.scales(rows, 8);
+        let scales = self.scales(rows, 1);
+        let word = self.code.x();
+        let of_word: Vec<Reg> = rows.iter().map(|_| self.code.x()).collect();
+        if entered {
+            for register in of_word.iter().chain([&word]) {
+                self.code.emit(Op::Addi, &[(*register).into(), Arg::Zero, 0.into()]);
+            }
+        }
+        let (check, next, done) = (self.code.label(), self.code.label(), self.code.label());
+        self.code.bind(check);
+        self.code.emit(Op::Beq, &[pointer.into(), end.into(), done.into()]);
+        self.code.bind(next);
+        self.code.emit(Op::Lw, &[word.into(), 0.into(), pointer.into()]);
+        self.code.advance(pointer, 4);
+        self.code.emit(Op::Beq, &[word.into(), Arg::Zero, check.into()]);
+        let behind = self.code.def_x(Op::Sub, &[pointer.into(), start.into()]);
+        for ((scale, first), of_word) in word_scales.iter().zip(&firsts).zip(&of_word) {
+            let offset = self.scaled(behind, *scale);
+            self.code.emit(Op::Add, &[(*of_word).into(), offset.into(), (*first).into()]);
+        }
+        self.for_each_bit(word, &of_word, &scales, body);
+        self.code.emit(Op::Bne, &[pointer.into(), end.into(), next.into()]);
+        self.code.bind(done);
+    }
+
+    /// For each bit of `word`, which is not zero, lowest first; `firsts` are the places of the word's first neuron.
+    fn for_each_bit(&mut self, word: Reg, firsts: &[Reg], scales: &[Scale], body: impl FnOnce(&mut Self, &[Reg])) {
         let head = self.code.label();
         self.code.bind(head);
         let bit = self.code.def_x(Op::Ctz, &[word.into()]);
         let below = self.code.def_x(Op::Addi, &[word.into(), (-1).into()]);
         self.code.emit(Op::And, &[word.into(), word.into(), below.into()]);
-        let row = self.scaled(bit, scale);
-        self.code.emit(Op::Add, &[row.into(), row.into(), first.into()]);
-        body(self, row);
+        let places: Vec<Reg> = scales
+            .iter()
+            .zip(firsts)
+            .map(|(scale, first)| {
+                let offset = self.scaled(bit, *scale);
+                self.code.def_x(Op::Add, &[offset.into(), (*first).into()])
+            })
+            .collect();
+        body(self, &places);
         self.code.emit(Op::Bne, &[word.into(), Arg::Zero, head.into()]);
     }
 
@@ -151,34 +211,45 @@ impl Lowering<'_> {
     fn for_each_entry(
         &mut self,
         [next, end]: [Reg; 2],
-        [base, scale]: [i64; 2],
-        rows: Rows,
-        body: &mut impl FnMut(&mut Self, Reg),
+        [base, scale]: [u32; 2],
+        rows: &[Rows],
+        body: impl FnOnce(&mut Self, &[Reg]),
     ) {
-        // With strides that agree, an entry is a row's address but for a constant; entries of other lists are neurons'
-        // numbers.
-        let agrees = scale == rows.stride;
-        debug_assert!(agrees || (base, scale) == (0, 1), "a list serves all its readers");
-        let away = rows.address - if agrees { base } else { 0 };
-        let away = (away != 0).then(|| self.code.constant(away));
-        let scale = self.scale(if agrees { 1 } else { rows.stride });
+        // With strides that agree, an entry is an address but for a constant; entries of other lists are neurons' numbers.
+        let mut ways = Vec::new();
+        for rows in rows {
+            let agrees = scale == rows.stride;
+            debug_assert!(agrees || (base, scale) == (0, 1), "a list serves all its readers");
+            let away = match rows.first {
+                First::In(register) => Some(register),
+                First::At(address) => {
+                    let away = i64::from(address) - if agrees { i64::from(base) } else { 0 };
+                    (away != 0).then(|| self.code.constant(away))
+                }
+            };
+            ways.push((self.scale(if agrees { 1 } else { rows.stride }), away));
+        }
         let head = self.code.label();
         self.code.bind(head);
         let entry = self.code.def_x(Op::Lw, &[0.into(), next.into()]);
         self.code.advance(next, 4);
-        let row = self.scaled(entry, scale);
-        if let Some(away) = away {
-            self.code.emit(Op::Add, &[row.into(), row.into(), away.into()]);
+        let mut places = Vec::new();
+        for (scale, away) in ways {
+            let mut place = self.scaled(entry, scale);
+            if let Some(away) = away {
+                place = self.code.def_x(Op::Add, &[place.into(), away.into()]);
+            }
+            places.push(place);
         }
-        body(self, row);
+        body(self, &places);
         self.code.emit(Op::Bne, &[next.into(), end.into(), head.into()]);
     }
 
-    fn scale(&mut self, stride: i64) -> Scale {
-        match u64::try_from(stride) {
-            Ok(1) => Scale::One,
-            Ok(stride) if stride.is_power_of_two() => Scale::Shift(stride.trailing_zeros().into()),
-            _ => Scale::Multiply(self.code.constant(stride)),
+    fn scale(&mut self, stride: u32) -> Scale {
+        match stride {
+            1 => Scale::One,
+            _ if stride.is_power_of_two() => Scale::Shift(stride.trailing_zeros().into()),
+            _ => Scale::Multiply(self.code.constant(stride.into())),
         }
     }
 

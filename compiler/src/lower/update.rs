@@ -3,7 +3,8 @@
 //! A kernel becomes a graph of values (`values`), and the graph the instructions of a block of neurons (`emit`). Here is
 //! what is around the blocks: constants and uniform parameters are loaded once, few pointers reach all arrays, and several
 //! blocks make one turn of the loop, or all of them none: as many as the cost and the code's size allow. Their
-//! instructions come one block after the other; [`crate::passes::schedule`] mingles them.
+//! instructions come one block after the other; [`crate::passes::schedule`] mingles them. Before it all, the sums that are
+//! due are added to the variables, and the events' rings make room for the spikes.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +14,8 @@ use fenn_isa::operand::OperandKind;
 
 use super::propagate::symbol;
 use super::{Address, Lowering, When, last_lanes};
-use crate::ir::{Arg, Reg};
+use crate::ir::{Arg, File, Reg};
+use crate::place::Home;
 use emit::{Place, Places, Plan, Shared};
 use values::Graph;
 
@@ -54,8 +56,10 @@ impl Shape {
     }
 }
 
-/// Addresses that are so far apart from one block to the next, relative to one register or to 0.
+/// Addresses in one memory that are so far apart from one block to the next, relative to one register or to 0.
 struct Group {
+    /// The file of the registers that point there: vectors for lane-local memory, all lanes being equal.
+    file: File,
     /// A register that is not to be written.
     origin: Option<Reg>,
     /// How far one turn of the loop moves it; 0 where there is no loop.
@@ -81,10 +85,30 @@ struct Groups(Vec<Group>);
 impl Groups {
     /// Notes that `count` blocks are accessed, from `address` on and `stride` bytes apart.
     fn access(&mut self, origin: Option<Reg>, address: i64, stride: i64, shape: Shape, array: u32) -> Access {
+        self.access_in(File::X, origin, address, stride, shape, array)
+    }
+
+    /// As [`Groups::access`], for a variable wherever it is.
+    fn access_home(&mut self, home: Home, shape: Shape) -> Access {
+        match home {
+            Home::Vector(array) => self.access(None, array.address.into(), array.stride.into(), shape, array.address),
+            Home::Lane { row } => self.access_in(File::V, None, 2 * i64::from(row), 2, shape, row),
+        }
+    }
+
+    fn access_in(
+        &mut self,
+        file: File,
+        origin: Option<Reg>,
+        address: i64,
+        stride: i64,
+        shape: Shape,
+        array: u32,
+    ) -> Access {
         let step = if shape.turns > 1 { stride * i64::from(shape.blocks) } else { 0 };
-        let group = self.0.iter().position(|group| (group.origin, group.step) == (origin, step));
+        let group = self.0.iter().position(|group| (group.file, group.origin, group.step) == (file, origin, step));
         let group = group.unwrap_or_else(|| {
-            self.0.push(Group { origin, step, addresses: BTreeSet::new(), bases: Vec::new() });
+            self.0.push(Group { file, origin, step, addresses: BTreeSet::new(), bases: Vec::new() });
             self.0.len() - 1
         });
         let blocks = shape.blocks.max(shape.rest);
@@ -130,6 +154,8 @@ impl Lowering<'_> {
         let population = &self.network.populations[index];
         let place = &self.placement.populations[index];
         self.code.name(format!("update_{}", symbol(&population.name)));
+        self.deliver(index);
+        self.advance_rings(index);
         let graph = Graph::of(population);
         let plan = Plan::of(&graph, |variable| place.records[variable].is_some());
         let shape = Shape::best(place.blocks, plan.length().max(1), 5, self.limits.update);
@@ -156,19 +182,26 @@ impl Lowering<'_> {
         if shape.turns == 1 {
             return turn(self, shape.blocks, true);
         }
-        let until = groups.0.iter().find(|group| group.origin.is_none() && group.step != 0 && !group.bases.is_empty());
+        let scalar = |group: &&Group| group.file == File::X && group.origin.is_none();
+        let until = groups.0.iter().filter(scalar).find(|group| group.step != 0 && !group.bases.is_empty());
         let until = until.map(|group| {
             let (pointer, start) = group.bases[0];
             (pointer, self.code.constant(start + group.step * i64::from(shape.turns)))
         });
+        let lane_step = groups.0.iter().find(|group| group.file == File::V && group.step != 0);
+        let lane_step = lane_step.map(|group| self.code.def_v(Op::VLui, &[group.step.into()]));
         let left = if until.is_none() { Some(self.code.constant(shape.turns.into())) } else { None };
         let head = self.code.label();
         self.code.bind(head);
         turn(self, shape.blocks, false);
         for group in groups.0.iter().filter(|group| group.step != 0) {
             for (base, _) in &group.bases {
-                if let Arg::Reg(base) = base {
-                    self.code.advance(*base, group.step);
+                match (base, lane_step) {
+                    (Arg::Reg(base), Some(step)) if group.file == File::V => {
+                        self.code.emit(Op::VAdd, &[(*base).into(), (*base).into(), step.into()]);
+                    }
+                    (Arg::Reg(base), _) => self.code.advance(*base, group.step),
+                    _ => {}
                 }
             }
         }
@@ -190,7 +223,7 @@ impl Lowering<'_> {
     fn mask_last_words(&mut self, index: usize, lanes: Reg) {
         for event in 0..self.placement.populations[index].events.len() {
             let words = self.placement.populations[index].events[event].words;
-            let mut address = self.event_address(index, event, When::Now);
+            let mut address = self.event_address(index, event, When::Now, 0);
             address.offset += i64::from(4 * (words - 1));
             let (base, offset) = self.reach(address, 4);
             let word = self.code.def_x(Op::Lw, &[offset.into(), base]);
@@ -202,9 +235,9 @@ impl Lowering<'_> {
     /// What the blocks access, noted in `groups`.
     fn accesses(&mut self, index: usize, plan: &Plan<'_>, shape: Shape, groups: &mut Groups) -> Accesses {
         let place = &self.placement.populations[index];
-        let variables = place.variables.iter().enumerate().map(|(variable, array)| {
+        let variables = place.variables.iter().enumerate().map(|(variable, home)| {
             let touched = plan.accesses(variable);
-            touched.then(|| groups.access(None, array.address.into(), array.stride.into(), shape, array.address))
+            touched.then(|| groups.access_home(*home, shape))
         });
         let variables = variables.collect();
         let parameters = place.parameters.iter().map(|array| {
@@ -219,7 +252,7 @@ impl Lowering<'_> {
         });
         let records = records.collect();
         let events = (0..place.events.len()).map(|event| {
-            let Address { base, offset } = self.event_address(index, event, When::Now);
+            let Address { base, offset } = self.event_address(index, event, When::Now, 0);
             groups.access(base, offset, 4, shape, place.events[event].address)
         });
         let events = events.collect();
@@ -234,7 +267,13 @@ impl Lowering<'_> {
             let (Some(first), Some(last)) = (group.addresses.first().copied(), group.addresses.last().copied()) else {
                 continue;
             };
-            if group.step == 0 && first >= least && last <= most {
+            let zero = group.step == 0 && first >= least && last <= most;
+            if zero && group.file == File::V {
+                let register = self.code.def_v(Op::VLui, &[0.into()]);
+                group.bases.push((register.into(), 0));
+                continue;
+            }
+            if zero {
                 group.bases.push((group.origin.map_or(Arg::Zero, Arg::Reg), 0));
                 continue;
             }
@@ -245,7 +284,12 @@ impl Lowering<'_> {
                 }
                 // All of an immediate's range is made use of where that reaches further.
                 let at = if last - address > most { address - least } else { *address };
-                let register = self.pointer(Address { base: group.origin, offset: at });
+                let register = match group.file {
+                    File::X => self.pointer(Address { base: group.origin, offset: at }),
+                    // The sum of register and offset may be anything; a lane whose register is negative is left out.
+                    File::V => self.code.def_v(Op::VLui, &[at.max(0).into()]),
+                };
+                let at = if group.file == File::V { at.max(0) } else { at };
                 group.bases.push((register.into(), at));
                 covered = at + most;
             }

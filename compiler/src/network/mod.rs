@@ -11,7 +11,7 @@
 //!
 //! Not here: floating-point parameters and where they came from (the front ends quantise), memory addresses, registers.
 
-pub use fenn_isa::image::manifest::{Encoding, Readout, StatePolicy};
+pub use fenn_isa::image::manifest::{Encoding, Readout, StatePolicy, Window};
 
 use crate::kernel::Kernel;
 
@@ -29,7 +29,9 @@ pub struct Network {
     /// Time steps in one run, at least 1.
     pub steps: u32,
     /// [`StatePolicy::Reset`]: every run starts with all variables at their initial values and no spikes.
-    /// [`StatePolicy::Carried`]: only variables whose [`Variable::reset`] is set; spikes and the rest are carried over.
+    /// [`StatePolicy::Carried`]: only variables whose [`Variable::reset`] is set get their initial values again, together
+    /// with what is on its way into them ([`Delays::Ring`]), and the spikes of populations that are
+    /// [reset](Population::is_reset) are forgotten; the rest is carried over.
     pub state: StatePolicy,
     /// Seed of the lanes' random number generators.
     pub seed: u64,
@@ -163,13 +165,23 @@ pub struct Output {
     pub readout: Readout,
 }
 
-/// Something kept of every step.
+/// Something kept of some steps or all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Recording {
     /// `network.populations[_]`
     pub population: usize,
     /// What of it.
     pub quantity: Quantity,
+    /// Of which steps.
+    pub window: Window,
+}
+
+impl Population {
+    /// Whether nothing of it lives on from run to run: it has variables and all of them are reset. Then the spikes that
+    /// it emitted in earlier runs are forgotten too, those that have not arrived yet included.
+    pub fn is_reset(&self) -> bool {
+        !self.variables.is_empty() && self.variables.iter().all(|variable| variable.reset)
+    }
 }
 
 impl Network {
@@ -192,13 +204,26 @@ impl Network {
         }
     }
 
-    /// Whether every step of `quantity` has to be kept, because it is recorded or an output needs it.
+    /// Whether steps of `quantity` have to be kept, because it is recorded or an output needs them.
     pub fn is_recorded(&self, population: usize, quantity: Quantity) -> bool {
-        let recorded = self.recordings.contains(&Recording { population, quantity });
+        self.kept(population, quantity).is_some()
+    }
+
+    /// Which steps of `quantity` have to be kept: all if an output needs them, otherwise those recorded.
+    pub fn kept(&self, population: usize, quantity: Quantity) -> Option<Window> {
         let read_out = |output: &Output| {
             let last = output.readout == Readout::Last;
             (output.population, output.quantity) == (population, quantity) && !last
         };
-        recorded || self.outputs.iter().any(read_out)
+        if self.outputs.iter().any(read_out) {
+            return Some(Window::WHOLE);
+        }
+        let recorded = |recording: &&Recording| (recording.population, recording.quantity) == (population, quantity);
+        self.recordings.iter().find(recorded).map(|recording| recording.window)
+    }
+
+    /// Whether the spikes that `population` emitted in earlier runs are forgotten before a run.
+    pub fn forgets_spikes(&self, population: usize) -> bool {
+        self.state == StatePolicy::Reset || self.populations[population].is_reset()
     }
 }

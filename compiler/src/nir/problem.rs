@@ -133,9 +133,56 @@ pub enum Problem {
         /// The name.
         node: String,
     },
+    /// A delay is negative.
+    #[error(
+        "node `{node}`: dataset `{dataset}` holds {value} at flat index {index}. Nothing can arrive before it is sent"
+    )]
+    Negative {
+        /// Name of the node.
+        node: String,
+        /// The dataset.
+        dataset: &'static str,
+        /// Row-major index of the first such element.
+        index: usize,
+        /// The element.
+        value: f64,
+    },
+    /// Groups that do not divide the channels of a convolution.
+    #[error("node `{node}` has {out} channels that come out, which {groups} groups do not divide. Correct `groups`")]
+    Groups {
+        /// Name of the node.
+        node: String,
+        /// Channels that come out.
+        out: usize,
+        /// Groups.
+        groups: usize,
+    },
+    /// A nested graph has other ends than one Input and one Output.
+    #[error(
+        "node `{node}`, a graph, has {inputs} Input and {outputs} Output nodes. Edges name the graph only, so give it one of \
+         each"
+    )]
+    Ends {
+        /// Name of the node.
+        node: String,
+        /// Its Inputs.
+        inputs: usize,
+        /// Its Outputs.
+        outputs: usize,
+    },
+    /// Something is wrong with a nested graph.
+    #[error("in graph `{graph}`: {problem}")]
+    Within {
+        /// Name of the node.
+        graph: String,
+        /// What is wrong.
+        problem: Box<Problem>,
+    },
     /// The table of edges is not `[n, 2]`.
-    #[error("`/node/edges` has shape {found:?}; needed: [edges, 2]. Each row names a source and a target node")]
+    #[error("`{object}` has shape {found:?}; needed: [edges, 2]. Each row names a source and a target node")]
     EdgesShape {
+        /// Path inside the file.
+        object: String,
         /// The shape it has.
         found: Vec<usize>,
     },
@@ -195,4 +242,11 @@ pub enum Problem {
         /// Its type.
         kind: String,
     },
+}
+
+impl Problem {
+    /// The problem as one of the nested graph `graph`.
+    pub(super) fn within(self, graph: &str) -> Self {
+        Self::Within { graph: graph.to_owned(), problem: Box::new(self) }
+    }
 }

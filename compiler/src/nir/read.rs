@@ -10,7 +10,9 @@ use std::path::Path;
 use hdf5_pure::{DType, Dataset, File, Group, VlenStringReadOptions, is_hdf5_bytes};
 
 use super::check::wrong_shape;
-use super::{CubaLi, CubaLif, Edge, Graph, Li, Lif, Matrix, NirError, Node, Problem};
+use super::{
+    Conv, CubaLi, CubaLif, Edge, Graph, I, If, Li, Lif, Matrix, NirError, Node, Padding, Pool, Problem, Tensor,
+};
 
 /// The largest file [`read`] takes, in bytes: weights for a card's whole memory fit.
 pub const MAX_FILE_BYTES: u64 = 1 << 30;
@@ -18,6 +20,12 @@ pub const MAX_FILE_BYTES: u64 = 1 << 30;
 /// Deflate, the strongest filter HDF5 files commonly use, expands one byte to at most 1032, so a dataset that claims more
 /// than that times the size of its file lies.
 const MAX_EXPANSION: u64 = 1032;
+
+/// Graphs within graphs, at most this deep. A link from a group to one that it is in would otherwise have no end.
+pub const MAX_NESTING: usize = 16;
+
+/// More nodes than any graph has, those of nested graphs included: links could make exponentially many of a few.
+const MAX_NODES: usize = 1 << 16;
 
 /// No name or type in a NIR file is longer than this, in bytes.
 const MAX_STRING_BYTES: u64 = 4096;
@@ -90,25 +98,62 @@ impl Reader {
             Some(_) => {}
         }
         let version = self.string(&self.file.root(), "", "version").map_err(one)?.unwrap_or_default();
-        let edges = self.edges(&root).map_err(one)?;
+        let edges =
+            self.edges(&root, "/node").map_err(one)?.ok_or_else(|| one(Problem::NotNir { object: "/node/edges" }))?;
         let group = self.group("node/nodes")?;
-        let mut problems = Vec::new();
-        let mut nodes = BTreeMap::new();
-        for name in group.groups().map_err(|error| vec![damaged("/node/nodes", error)])? {
-            match self.node(&group, &name) {
-                Ok(node) => {
-                    nodes.insert(name, node);
-                }
-                Err(problem) => problems.push(problem),
-            }
-        }
-        if !problems.is_empty() {
-            // A graph with holes would only repeat them as unknown nodes.
-            return Err(problems);
-        }
+        let mut left = MAX_NODES;
+        let nodes = self.nodes(&group, "/node/nodes", 0, &mut left)?;
         let graph = Graph { version, nodes, edges };
         let problems = graph.check();
         if problems.is_empty() { Ok(graph) } else { Err(problems) }
+    }
+
+    /// The nodes in a group. `left`: how many more may be read.
+    fn nodes(
+        &self,
+        group: &Group,
+        place: &str,
+        depth: usize,
+        left: &mut usize,
+    ) -> Result<BTreeMap<String, Node>, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut nodes = BTreeMap::new();
+        for name in group.groups().map_err(|error| vec![damaged(place, error)])? {
+            *left = left.checked_sub(1).ok_or_else(|| vec![damaged(place, format!("more than {MAX_NODES} nodes"))])?;
+            match self.node(group, place, &name, depth, left) {
+                Ok(node) => {
+                    nodes.insert(name, node);
+                }
+                Err(found) => problems.extend(found),
+            }
+        }
+        // A graph with holes would only repeat them as unknown nodes.
+        if problems.is_empty() { Ok(nodes) } else { Err(problems) }
+    }
+
+    /// A graph that is a node of another.
+    fn nested(
+        &self,
+        group: &Group,
+        place: &str,
+        name: &str,
+        depth: usize,
+        left: &mut usize,
+    ) -> Result<Graph, Vec<Problem>> {
+        if depth >= MAX_NESTING {
+            return Err(vec![damaged(place, format!("graphs are nested more than {MAX_NESTING} deep"))]);
+        }
+        let missing = |dataset| Problem::MissingDataset { node: name.into(), kind: "NIRGraph".into(), dataset };
+        let edges = self.edges(group, place).map_err(one)?.ok_or_else(|| one(missing("edges")))?;
+        let present = group.groups().map_err(|error| vec![damaged(place, error)])?.iter().any(|found| found == "nodes");
+        if !present {
+            return Err(vec![missing("nodes")]);
+        }
+        let inner = group.group("nodes").map_err(|error| vec![damaged(place, error)])?;
+        let nodes = self
+            .nodes(&inner, &format!("{place}/nodes"), depth + 1, left)
+            .map_err(|problems| problems.into_iter().map(|problem| problem.within(name)).collect::<Vec<_>>())?;
+        Ok(Graph { version: String::new(), nodes, edges })
     }
 
     fn group(&self, path: &'static str) -> Result<Group, Vec<Problem>> {
@@ -123,53 +168,46 @@ impl Reader {
         self.file.group(path).map_err(|error| vec![damaged(path, error)])
     }
 
-    fn node(&self, nodes: &Group, name: &str) -> Result<Node, Problem> {
-        let place = format!("/node/nodes/{name}");
-        let group = nodes.group(name).map_err(|error| damaged(&place, error))?;
-        let Some(kind) = self.string(&group, &place, "type")? else {
-            return Err(Problem::MissingDataset { node: name.into(), kind: "unknown".into(), dataset: "type" });
+    fn node(
+        &self,
+        nodes: &Group,
+        place: &str,
+        name: &str,
+        depth: usize,
+        left: &mut usize,
+    ) -> Result<Node, Vec<Problem>> {
+        let place = format!("{place}/{name}");
+        let group = nodes.group(name).map_err(|error| vec![damaged(&place, error)])?;
+        let Some(kind) = self.string(&group, &place, "type").map_err(one)? else {
+            return Err(one(Problem::MissingDataset { node: name.into(), kind: "unknown".into(), dataset: "type" }));
         };
-        let fields = Fields { reader: self, group, name, kind: &kind, place };
-        Ok(match kind.as_str() {
-            "Input" => Node::Input { shape: fields.extents("shape")? },
-            "Output" => Node::Output { shape: fields.extents("shape")? },
-            "Linear" => Node::Linear { weight: fields.matrix("weight")? },
-            "Affine" => {
-                let weight = fields.matrix("weight")?;
-                let bias = fields.required("bias")?;
-                let bias = fields.fill("bias", bias, &[weight.rows])?;
-                Node::Affine { weight, bias }
-            }
-            "LIF" => fields.lif()?,
-            "CubaLIF" => fields.cuba_lif()?,
-            "LI" => fields.li()?,
-            "CubaLI" => fields.cuba_li()?,
-            _ => Node::Other { kind },
-        })
+        if kind == "NIRGraph" {
+            return Ok(Node::Graph(self.nested(&group, &place, name, depth, left)?));
+        }
+        Fields { reader: self, group, name, kind: &kind, place }.node().map_err(one)
     }
 
-    fn edges(&self, root: &Group) -> Result<Vec<Edge>, Problem> {
-        let place = "/node/edges";
-        let Some(dataset) = self.dataset(root, "/node", "edges")? else {
-            return Err(Problem::NotNir { object: place });
-        };
-        let shape = extents_of(&dataset, place)?;
+    /// The edges of the graph in `group`, or `None` if there are none of the name.
+    fn edges(&self, group: &Group, place: &str) -> Result<Option<Vec<Edge>>, Problem> {
+        let Some(dataset) = self.dataset(group, place, "edges")? else { return Ok(None) };
+        let place = format!("{place}/edges");
+        let shape = extents_of(&dataset, &place)?;
         // A graph without edges is stored as an empty array of any rank.
         if shape.contains(&0) {
-            return Ok(Vec::new());
+            return Ok(Some(Vec::new()));
         }
         if shape.len() != 2 || shape[1] != 2 {
-            return Err(Problem::EdgesShape { found: shape });
+            return Err(Problem::EdgesShape { object: place, found: shape });
         }
-        let mut names = self.strings(&dataset, place)?.into_iter();
+        let mut names = self.strings(&dataset, &place)?.into_iter();
         let mut edges = Vec::new();
         while let (Some(from), Some(to)) = (names.next(), names.next()) {
             edges.push(Edge { from, to });
         }
         if edges.len() != shape[0] {
-            return Err(damaged(place, "fewer names than its shape says"));
+            return Err(damaged(&place, "fewer names than its shape says"));
         }
-        Ok(edges)
+        Ok(Some(edges))
     }
 
     /// The dataset `name` of `group`, or `None` if there is no such dataset.
@@ -230,6 +268,51 @@ struct Fields<'a> {
 }
 
 impl Fields<'_> {
+    fn node(&self) -> Result<Node, Problem> {
+        Ok(match self.kind {
+            "Input" => Node::Input { shape: self.extents("shape")? },
+            "Output" => Node::Output { shape: self.extents("shape")? },
+            "Linear" => Node::Linear { weight: self.matrix("weight")? },
+            "Affine" => {
+                let weight = self.matrix("weight")?;
+                let bias = self.required("bias")?;
+                let bias = self.fill("bias", bias, &[weight.rows])?;
+                Node::Affine { weight, bias }
+            }
+            "Conv1d" => Node::Conv1d(self.conv("[out, in / groups, columns]")?),
+            "Conv2d" => Node::Conv2d(self.conv("[out, in / groups, rows, columns]")?),
+            "SumPool2d" => Node::SumPool2d(self.pool()?),
+            "AvgPool2d" => Node::AvgPool2d(self.pool()?),
+            "Flatten" => {
+                let input_shape = self.present("input_type").then(|| self.extents("input_type")).transpose()?;
+                let start_dim = self.integer("start_dim", 1)?;
+                Node::Flatten { input_shape, start_dim, end_dim: self.integer("end_dim", -1)? }
+            }
+            "Scale" => Node::Scale { scale: self.tensor("scale")? },
+            "Threshold" => Node::Threshold { threshold: self.tensor("threshold")? },
+            "Delay" => Node::Delay { delay: self.tensor("delay")? },
+            "I" => {
+                let (shape, [r]) = self.population([("r", None)])?;
+                Node::I(I { shape, r })
+            }
+            "IF" => {
+                let names = [("r", None), ("v_threshold", None), ("v_reset", Some(0.0))];
+                let (shape, [r, v_threshold, v_reset]) = self.population(names)?;
+                Node::If(If { shape, r, v_threshold, v_reset })
+            }
+            "LIF" => self.lif()?,
+            "CubaLIF" => self.cuba_lif()?,
+            "LI" => self.li()?,
+            "CubaLI" => self.cuba_li()?,
+            kind => Node::Other { kind: kind.to_owned() },
+        })
+    }
+
+    /// Whether the node has a dataset of this name. Where that cannot be read, reading it says so.
+    fn present(&self, dataset: &str) -> bool {
+        self.group.datasets().map_or(true, |found| found.iter().any(|name| name == dataset))
+    }
+
     /// The numbers of `dataset`, or `None` if the node has no such dataset.
     fn optional(&self, dataset: &'static str) -> Result<Option<Stored>, Problem> {
         let Some(found) = self.reader.dataset(&self.group, &self.place, dataset)? else { return Ok(None) };
@@ -261,16 +344,20 @@ impl Fields<'_> {
     }
 
     fn required(&self, dataset: &'static str) -> Result<Stored, Problem> {
-        self.optional(dataset)?.ok_or_else(|| Problem::MissingDataset {
-            node: self.name.into(),
-            kind: self.kind.into(),
-            dataset,
-        })
+        self.optional(dataset)?.ok_or_else(|| self.missing(dataset))
+    }
+
+    fn missing(&self, dataset: &'static str) -> Problem {
+        Problem::MissingDataset { node: self.name.into(), kind: self.kind.into(), dataset }
     }
 
     /// A dataset that states a shape: whole numbers, not negative.
     fn extents(&self, dataset: &'static str) -> Result<Vec<usize>, Problem> {
         let stored = self.required(dataset)?;
+        self.whole(dataset, &stored)
+    }
+
+    fn whole(&self, dataset: &'static str, stored: &Stored) -> Result<Vec<usize>, Problem> {
         if stored.shape.len() > 1 {
             return Err(wrong_shape(self.name, dataset, "[dimensions]", &stored.shape));
         }
@@ -283,6 +370,103 @@ impl Fields<'_> {
         Ok(stored.data.iter().map(|&value| value as usize).collect())
     }
 
+    /// One whole number for each of `D` dimensions, or one for all of them.
+    fn each<const D: usize>(&self, dataset: &'static str, stored: &Stored) -> Result<[usize; D], Problem> {
+        let extents = self.whole(dataset, stored)?;
+        match extents[..] {
+            [extent] => Ok([extent; D]),
+            _ => extents
+                .try_into()
+                .map_err(|_| wrong_shape(self.name, dataset, &format!("[{D}] (or a scalar)"), &stored.shape)),
+        }
+    }
+
+    fn required_each<const D: usize>(&self, dataset: &'static str) -> Result<[usize; D], Problem> {
+        self.each(dataset, &self.required(dataset)?)
+    }
+
+    fn integer(&self, dataset: &'static str, absent: i64) -> Result<i64, Problem> {
+        let Some(stored) = self.optional(dataset)? else { return Ok(absent) };
+        match stored.data[..] {
+            [value] if value.fract() == 0.0 && value.abs() < 9_007_199_254_740_992.0 => Ok(value as i64),
+            [value] => {
+                let (node, found) = (self.name.into(), value.to_string());
+                Err(Problem::WrongType { node, dataset, expected: "a whole number", found })
+            }
+            _ => Err(wrong_shape(self.name, dataset, "[] (a scalar)", &stored.shape)),
+        }
+    }
+
+    fn tensor(&self, dataset: &'static str) -> Result<Tensor, Problem> {
+        let Stored { shape, data } = self.required(dataset)?;
+        Ok(Tensor { shape, data })
+    }
+
+    fn conv<const D: usize>(&self, expected: &'static str) -> Result<Conv<D>, Problem> {
+        let Stored { shape, data: weight } = self.required("weight")?;
+        let (out_channels, group_channels, kernel) = match shape[..] {
+            [out, group, ref kernel @ ..] if kernel.len() == D => {
+                let mut extents = [0; D];
+                extents.copy_from_slice(kernel);
+                (out, group, extents)
+            }
+            _ => return Err(wrong_shape(self.name, "weight", expected, &shape)),
+        };
+        // Before anything is made of extents that no data bear out.
+        if weight.is_empty() {
+            return Err(wrong_shape(self.name, "weight", &format!("{expected}, none of them 0"), &shape));
+        }
+        let bias = match self.optional("bias")? {
+            Some(bias) => self.fill("bias", bias, &[out_channels])?,
+            None => vec![0.0; out_channels],
+        };
+        let input_shape = match self.optional("input_shape")? {
+            Some(stored) => Some(self.each("input_shape", &stored)?),
+            None => None,
+        };
+        let [groups] = self.required_each("groups")?;
+        Ok(Conv {
+            out_channels,
+            group_channels,
+            kernel,
+            weight,
+            bias,
+            stride: self.required_each("stride")?,
+            padding: self.padding()?,
+            dilation: self.required_each("dilation")?,
+            groups,
+            input_shape,
+        })
+    }
+
+    fn padding<const D: usize>(&self) -> Result<Padding<D>, Problem> {
+        let place = format!("{}/padding", self.place);
+        let Some(dataset) = self.reader.dataset(&self.group, &self.place, "padding")? else {
+            return Err(self.missing("padding"));
+        };
+        let dtype = dataset.dtype().map_err(|error| damaged(&place, error))?;
+        if !matches!(dtype, DType::VariableLengthString | DType::String) {
+            return Ok(Padding::Zeros(self.required_each("padding")?));
+        }
+        match self.reader.string(&self.group, &self.place, "padding")?.as_deref() {
+            Some("same") => Ok(Padding::Same),
+            Some("valid") => Ok(Padding::Valid),
+            text => {
+                let found = format!("`{}`", text.unwrap_or_default());
+                let expected = "whole numbers, `same` or `valid`";
+                Err(Problem::WrongType { node: self.name.into(), dataset: "padding", expected, found })
+            }
+        }
+    }
+
+    fn pool(&self) -> Result<Pool, Problem> {
+        Ok(Pool {
+            kernel: self.required_each("kernel_size")?,
+            stride: self.required_each("stride")?,
+            padding: self.required_each("padding")?,
+        })
+    }
+
     fn matrix(&self, dataset: &'static str) -> Result<Matrix, Problem> {
         let Stored { shape, data } = self.required(dataset)?;
         match shape[..] {
@@ -291,13 +475,13 @@ impl Fields<'_> {
         }
     }
 
-    /// `stored` as one number per element of `shape`, repeated if it is a scalar.
+    /// `stored` as one number per element of `shape`, repeated if it is one number.
     fn fill(&self, dataset: &'static str, stored: Stored, shape: &[usize]) -> Result<Vec<f64>, Problem> {
         if stored.shape == shape {
             return Ok(stored.data);
         }
-        match (&stored.shape[..], super::len_of(shape)) {
-            ([], Some(len)) => Ok(vec![stored.data[0]; len]),
+        match (&stored.data[..], super::len_of(shape)) {
+            ([only], Some(len)) if len as u64 <= self.reader.max_bytes => Ok(vec![*only; len]),
             _ => Err(wrong_shape(self.name, dataset, &format!("{shape:?} (or a scalar)"), &stored.shape)),
         }
     }
@@ -315,7 +499,10 @@ impl Fields<'_> {
                 Some(value) => self.optional(dataset)?.unwrap_or(Stored { shape: vec![], data: vec![value] }),
             });
         }
-        let shape = all.iter().map(|stored| &stored.shape).find(|shape| !shape.is_empty()).cloned().unwrap_or_default();
+        // The shape of those with more than one number; then of those with a dimension.
+        let shapes = || all.iter().map(|stored| &stored.shape);
+        let shape = shapes().find(|shape| super::len_of(shape) != Some(1)).or_else(|| shapes().find(|s| !s.is_empty()));
+        let shape = shape.cloned().unwrap_or_default();
         let mut parameters = [const { Vec::new() }; N];
         for ((parameter, stored), (dataset, _)) in parameters.iter_mut().zip(all).zip(datasets) {
             *parameter = self.fill(dataset, stored, &shape)?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use fenn_compiler::import::model::{Leak, Model};
+use fenn_compiler::import::model::{Leak, Model, OnSpike};
 use fenn_compiler::import::quantize::Formats;
 use fenn_compiler::import::{Comparison, Method, Options, Reset, SpikeFrom};
 use fenn_compiler::interpret::SpikeTrain;
@@ -249,6 +249,7 @@ impl<'g> Simulator<'g> {
 /// The documented integer update of an imported population, neuron by neuron in 64 bits, with its own rounding.
 pub(crate) struct Emulator<'m> {
     model: &'m Model,
+    rules: &'m Options,
     /// Fraction bits of I and V.
     bits: [u32; 2],
     pub(crate) current: Vec<Vec<i64>>,
@@ -271,18 +272,20 @@ fn code(x: f64, bits: u32) -> i64 {
 }
 
 /// `value` times the factor of neuron `n`: s0.15, or s1.14 where a factor of the population would round to 1.
-fn decayed(leak: &Leak, n: usize, value: i64) -> i64 {
-    let bits = if leak.decay.iter().any(|decay| (decay * 32768.0).round_ties_even() > 32767.0) { 14 } else { 15 };
-    rounded(code(leak.decay[n], bits) * value, bits)
+fn decayed(leak: &Leak, size: usize, n: usize, value: i64) -> i64 {
+    let rounds_to_1 = |n: usize| (leak.decay(n) * 32768.0).round_ties_even() > 32767.0;
+    let bits = if (0..size).any(rounds_to_1) { 14 } else { 15 };
+    rounded(code(leak.decay(n), bits) * value, bits)
 }
 
 impl<'m> Emulator<'m> {
     /// All populations in the same formats.
-    pub(crate) fn new(model: &'m Model, formats: Formats) -> Self {
+    pub(crate) fn new(model: &'m Model, rules: &'m Options, formats: Formats) -> Self {
         let bits = [formats.current, formats.potential].map(|format| format.fraction_bits().into());
         let potential = model.populations.iter().map(|p| p.rest.iter().map(|&rest| code(rest, bits[1])).collect());
         Self {
             model,
+            rules,
             bits,
             current: model.populations.iter().map(|p| vec![0; p.size]).collect(),
             potential: potential.collect(),
@@ -299,10 +302,11 @@ impl<'m> Emulator<'m> {
                     Source::Events { population, .. } => &self.spikes[population],
                 };
                 for &spike in spikes {
-                    for (n, current) in self.current[index].iter_mut().enumerate() {
-                        let weight = connection.weight.row(n)[spike as usize] * self.model.populations[index].gain(n);
+                    connection.map.row(spike as usize, |n, weight| {
+                        let current = &mut self.current[index][n as usize];
+                        let weight = weight * self.model.populations[index].gain(n as usize);
                         *current = clamp(*current + code(weight, self.bits[0]));
-                    }
+                    });
                 }
             }
             self.spikes[index] =
@@ -312,15 +316,15 @@ impl<'m> Emulator<'m> {
 
     /// The update of one neuron; whether it spikes.
     fn neuron(&mut self, index: usize, n: usize) -> bool {
-        let (neurons, rules) = (&self.model.populations[index], &self.model.rules);
+        let (neurons, rules) = (&self.model.populations[index], self.rules);
         let [current_bits, bits] = self.bits;
         let (i, v) = (&mut self.current[index][n], &mut self.potential[index][n]);
         *i = clamp(*i + code(neurons.bias[n] * neurons.gain(n), current_bits));
         let converted =
             if current_bits >= bits { rounded(*i, current_bits - bits) } else { clamp(*i << (bits - current_bits)) };
         let (old, leak) = (*v, code(neurons.rest[n], bits));
-        *v = clamp(clamp(leak + decayed(&neurons.potential, n, clamp(old - leak))) + converted);
-        *i = neurons.current.as_ref().map_or(0, |leak| decayed(leak, n, *i));
+        *v = clamp(clamp(leak + decayed(&neurons.potential, neurons.size, n, clamp(old - leak))) + converted);
+        *i = neurons.current.as_ref().map_or(0, |leak| decayed(leak, neurons.size, n, *i));
         let Some(spike) = &neurons.spike else { return false };
         let threshold = code(spike.threshold[n], bits);
         let above = |v: i64, threshold: i64| match rules.comparison {
@@ -334,7 +338,10 @@ impl<'m> Emulator<'m> {
         };
         if spiked {
             *v = match rules.reset {
-                Reset::Value => code(spike.reset[n], bits),
+                Reset::Value => match &spike.then {
+                    OnSpike::Value(reset) => code(reset[n], bits),
+                    other => panic!("a reset to a value is not {other:?}"),
+                },
                 Reset::Subtract | Reset::Snntorch => clamp(*v - threshold),
             };
         }

@@ -12,10 +12,10 @@ use clap::{CommandFactory as _, Parser, ValueHint};
 use clap_complete::Shell;
 use fenn_host::dataset::{Dataset, Selection, Shape};
 use fenn_host::device::Limit;
-use fenn_host::error::{DeviceError, EvaluateError, SessionError};
+use fenn_host::error::{DeviceError, EvaluateError, ExportError, SessionError};
 use fenn_host::evaluate::{Evaluation, Options, evaluate};
 use fenn_host::sim::Simulator;
-use fenn_host::{report, summary};
+use fenn_host::{export, report, summary};
 use fenn_isa::image::Image;
 use fenn_isa::timing::Profile;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -41,6 +41,7 @@ Examples:
   fenn-run yin-yang.elf --data spikes.npy --labels labels.npy --jobs 2 --report report.html
   fenn-run braille.elf --data sample0.csv --report sample0.html
   fenn-run mnist.elf --data images.gz --limit 1000 --outputs v_avg.csv --json
+  fenn-run recorded.elf --data spikes.npy --batch 4 --recordings recorded.npz
 
 Exit status:
   0  every sample has been run
@@ -88,6 +89,14 @@ struct Args {
     /// Write the outputs' integer codes, a line per sample; where the readout is a mean, their sums over the steps
     #[arg(long, value_name = "FILE.csv", value_hint = ValueHint::FilePath)]
     outputs: Option<PathBuf>,
+
+    /// Write what the program records of all samples, as NumPy arrays
+    #[arg(long, value_name = "FILE.npz", value_hint = ValueHint::FilePath)]
+    recordings: Option<PathBuf>,
+
+    /// Hand over N samples per launch, where the program takes so many [default: as many as it takes]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    batch: Option<u32>,
 
     /// Print the results as JSON
     #[arg(long)]
@@ -145,15 +154,27 @@ fn run(args: &Args) -> Result<(), Failure> {
     if shape.classes == 0 {
         return Err(about_program(EvaluateError::NoOutput));
     }
+    let samples = manifest.batch.samples;
+    if let Some(batch) = args.batch.filter(|batch| *batch > samples) {
+        return Err(about_program(SessionError::Samples { samples: to_usize(batch), most: samples }.into()));
+    }
+    if args.recordings.is_some() && manifest.recordings.is_empty() {
+        return Err(Failure(WRONG_FILE, format!("{}: {}", program.display(), ExportError::Nothing)));
+    }
     let selection = Selection { samples: args.samples.map(to_usize), limit: args.limit.map(to_usize) };
     let dataset = Dataset::read(data, args.labels.as_deref(), &shape, selection);
     let dataset = dataset.map_err(|error| Failure(WRONG_FILE, error.to_string()))?;
     let evaluation = evaluate_all(args, &image, &dataset).map_err(about_program)?;
     if let Some(path) = &args.outputs {
-        write(path, &summary::outputs(&evaluation))?;
+        write(path, summary::outputs(&evaluation).as_bytes())?;
+    }
+    if let Some(path) = &args.recordings {
+        let bytes =
+            export::npz(&evaluation).map_err(|error| Failure(WRONG_FILE, format!("{}: {error}", program.display())))?;
+        write(path, &bytes)?;
     }
     if let Some(path) = &args.report {
-        write(path, &report::html(&evaluation))?;
+        write(path, report::html(&evaluation).as_bytes())?;
     }
     if dataset.coinciding() > 0 {
         let count = dataset.coinciding();
@@ -172,6 +193,8 @@ fn evaluate_all(args: &Args, image: &Image, dataset: &Dataset) -> Result<Evaluat
         jobs: args.jobs.map_or_else(processors, usize::from),
         limit: Limit { instructions: args.max_instructions, time: Duration::from_secs(args.timeout) },
         capture: args.report.is_some().then_some(args.sample),
+        batch: args.batch.map(to_usize),
+        record: args.recordings.is_some(),
     };
     let machine = fenn_iss::Options { strict: args.strict, profile: *args.profile, ..fenn_iss::Options::default() };
     let bar = progress_bar(dataset.len());
@@ -207,9 +230,9 @@ fn failure(program: &Path, error: &EvaluateError) -> Failure {
     Failure(code, format!("{}: {error}{hint}", program.display()))
 }
 
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let wrong = |error| Failure(WRONG_FILE, format!("cannot write {}: {error}", path.display()));
-    fenn_isa::file::write_whole(path, text.as_bytes()).map_err(wrong)
+    fenn_isa::file::write_whole(path, bytes).map_err(wrong)
 }
 
 /// Prints, and takes a closed pipe for an answer: whoever reads has seen enough.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use fenn_isa::image::manifest::Manifest;
+use fenn_isa::image::manifest::{Manifest, Window};
 use maud::{Markup, html};
 
 use super::svg::{LEFT, RIGHT, Scale, WIDTH, at, grouped, picture, steps_axis};
@@ -71,7 +71,9 @@ fn recordings<'a>(manifest: &'a Manifest, capture: &'a Capture) -> impl Iterator
             "Spike" => recording.population.clone(),
             event => format!("{} · {event}", recording.population),
         };
-        Some(Panel { name, neurons: spikes.neurons, spikes: spikes.all().collect(), input: false })
+        let Window { from, every } = recording.window;
+        let spikes = spikes.all().map(|(kept, neuron)| (from + kept * every, neuron)).collect();
+        Some(Panel { name, neurons: recording.neurons, spikes, input: false })
     })
 }
 

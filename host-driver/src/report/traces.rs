@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use fenn_isa::image::manifest::Manifest;
+use fenn_isa::image::manifest::{Manifest, Window};
 use maud::{Markup, html};
 
 use super::svg::{LEFT, RIGHT, Scale, WIDTH, at, picture, rows, short, steps_axis};
@@ -15,12 +15,13 @@ const MOST_POINTS: usize = 2000;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 220.0;
 
-/// The figure of `values`, which `what` names; the line of `chosen` is bold.
-pub(super) fn figure(what: &str, values: &Values, manifest: &Manifest, chosen: Option<u32>) -> Markup {
+/// The figure of `values` in the steps of `window`, which `what` names; the line of `chosen` is bold.
+pub(super) fn figure(what: &str, values: &Values, manifest: &Manifest, window: Window, chosen: Option<u32>) -> Markup {
     let neurons: Vec<u32> = (0..values.neurons.min(MOST_LINES)).collect();
     let numbers = || neurons.iter().flat_map(|neuron| values.of(*neuron)).map(|code| values.format.to_f64(code));
     let (low, high) = (numbers().fold(0.0, f64::min), numbers().fold(0.0, f64::max));
-    let x = Scale::new(0.0, f64::from(values.steps), LEFT, WIDTH - RIGHT);
+    let [begin, every_step] = [window.from, window.every].map(f64::from);
+    let x = Scale::new(begin, begin + every_step * f64::from(values.steps), LEFT, WIDTH - RIGHT);
     let y = Scale::new(low, high, BOTTOM, TOP);
     let every = (values.steps as usize).div_ceil(MOST_POINTS);
     let line = |neuron: u32| {
@@ -28,7 +29,12 @@ pub(super) fn figure(what: &str, values: &Values, manifest: &Manifest, chosen: O
         for (step, code) in values.of(neuron).enumerate().step_by(every) {
             let command = if step == 0 { 'M' } else { 'L' };
             // Writing to a string cannot fail.
-            let _ = write!(path, "{command}{} {}", at(x.at(step as f64 + 0.5)), at(y.at(values.format.to_f64(code))));
+            let _ = write!(
+                path,
+                "{command}{} {}",
+                at(x.at(begin + every_step * step as f64 + 0.5)),
+                at(y.at(values.format.to_f64(code)))
+            );
         }
         let class = if chosen == Some(neuron) { "trace chosen" } else { "trace" };
         html! { path class=(format!("{class} c{}", neuron % MOST_LINES)) d=(path) { title { "neuron " (neuron) } } }

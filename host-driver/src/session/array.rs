@@ -46,22 +46,32 @@ pub struct Values {
 }
 
 impl Array {
-    /// Reads `data` of `neurons` neurons.
+    /// Reads `data` of `neurons` neurons for one of a launch's samples, counted from 0.
     ///
     /// # Errors
-    /// The device's; none where the manifest has been checked against a machine no larger than the device.
-    pub fn read(device: &mut impl Device, data: &Data, neurons: u32) -> Result<Self, SessionError> {
+    /// The device's; none where the manifest has been checked against a machine no larger than the device, and it has room for
+    /// that sample.
+    pub fn read(device: &mut impl Device, data: &Data, neurons: u32, sample: u32) -> Result<Self, SessionError> {
         match data {
-            Data::Spikes(array) => Spikes::read(device, array, neurons).map(Self::Spikes),
-            Data::Values(array) => Values::read(device, array, neurons).map(Self::Values),
+            Data::Spikes(array) => Spikes::read(device, array, neurons, sample).map(Self::Spikes),
+            Data::Values(array) => Values::read(device, array, neurons, sample).map(Self::Values),
         }
     }
 }
 
 impl Spikes {
-    fn read(device: &mut impl Device, array: &SpikeArray, neurons: u32) -> Result<Self, SessionError> {
-        let mut bytes = vec![0; 4 * array.words as usize * array.steps as usize];
-        device.read(Space::Scalar, array.address, &mut bytes)?;
+    fn read(device: &mut impl Device, array: &SpikeArray, neurons: u32, sample: u32) -> Result<Self, SessionError> {
+        let slot = 4 * array.words;
+        let mut bytes = vec![0; slot as usize * array.steps as usize];
+        // Strides between things of which there is one may be any number.
+        let first = array.address.wrapping_add(sample.wrapping_mul(array.sample_stride));
+        if array.steps == 1 || array.step_stride == slot {
+            device.read(Space::Scalar, first, &mut bytes)?;
+        } else {
+            for (slot, step) in bytes.chunks_exact_mut(slot as usize).zip(0..) {
+                device.read(Space::Scalar, first + step * array.step_stride, slot)?;
+            }
+        }
         let word = |bytes: &[u8]| bytes.iter().rev().fold(0, |word, byte| word << 8 | u32::from(*byte));
         let words = bytes.chunks_exact(4).map(word).collect();
         Ok(Self { neurons, steps: array.steps, words })
@@ -93,17 +103,18 @@ impl Spikes {
 }
 
 impl Values {
-    fn read(device: &mut impl Device, array: &ValueArray, neurons: u32) -> Result<Self, SessionError> {
+    fn read(device: &mut impl Device, array: &ValueArray, neurons: u32, sample: u32) -> Result<Self, SessionError> {
         let blocks = neurons.div_ceil(LANES as u32);
         let row = blocks * VECTOR_BYTES;
         let vectors = (0..array.steps).flat_map(|step| (0..blocks).map(move |block| (step, block)));
         let mut bytes = vec![0; row as usize * array.steps as usize];
         let gapless = (blocks == 1 || array.stride == VECTOR_BYTES) && (array.steps == 1 || array.step_stride == row);
+        let first = array.address.wrapping_add(sample.wrapping_mul(array.sample_stride));
         if gapless {
-            device.read(Space::Vector, array.address, &mut bytes)?;
+            device.read(Space::Vector, first, &mut bytes)?;
         } else {
             for ((step, block), vector) in vectors.zip(bytes.chunks_exact_mut(VECTOR_BYTES as usize)) {
-                let address = array.address + step * array.step_stride + block * array.stride;
+                let address = first + step.wrapping_mul(array.step_stride) + block.wrapping_mul(array.stride);
                 device.read(Space::Vector, address, vector)?;
             }
         }

@@ -7,8 +7,8 @@
 use fenn_host::dataset::Spike;
 use fenn_isa::fixed::Format;
 use fenn_isa::image::manifest::{
-    Data, Encoding, EntryPoint, Input, InputSpikes, Manifest, Output, Population, Readout, Recording, SpikeArray,
-    StatePolicy, VERSION, ValueArray, Variable,
+    Batch, Data, Encoding, EntryPoint, Input, InputSpikes, Manifest, Output, Population, Readout, Recording,
+    SpikeArray, StatePolicy, VERSION, ValueArray, Variable, Window,
 };
 use fenn_isa::image::{Image, Segment};
 use fenn_isa::memory::{MachineConfig, Space};
@@ -71,20 +71,22 @@ fn manifest(state: StatePolicy, readout: Readout, entry_points: Vec<EntryPoint>)
         name: name.to_owned(),
         neurons,
         encoding: Encoding::Spikes,
-        spikes: InputSpikes::Bits(SpikeArray { address, words: 1, steps: STEPS }),
+        spikes: InputSpikes::Bits(SpikeArray::dense(address, 1, STEPS)),
     };
-    let copy = Data::Spikes(SpikeArray { address: COPY, words: 1, steps: STEPS });
+    let copy = Data::Spikes(SpikeArray::dense(COPY, 1, STEPS));
     let sums = Data::Values(ValueArray {
         address: SUMS,
         stride: 64,
         steps: STEPS,
         step_stride: 64,
+        sample_stride: 64 * STEPS,
         format: Format::new(4).expect("at most 15"),
     });
     let recording = |name: &str, data: &Data| Recording {
         population: "sum".to_owned(),
         name: name.to_owned(),
         neurons: UNITS,
+        window: Window::WHOLE,
         data: data.clone(),
     };
     Manifest {
@@ -96,6 +98,7 @@ fn manifest(state: StatePolicy, readout: Readout, entry_points: Vec<EntryPoint>)
         state,
         seed: Some(7),
         entry_points,
+        batch: Batch::ONE,
         inputs: vec![input("left", 3, 0), input("right", 2, SECOND)],
         outputs: vec![Output {
             name: "sum".to_owned(),
@@ -104,12 +107,79 @@ fn manifest(state: StatePolicy, readout: Readout, entry_points: Vec<EntryPoint>)
             readout,
         }],
         recordings: vec![recording("Spike", &copy), recording("V", &sums)],
+        counters: None,
         populations: vec![Population {
             name: "sum".to_owned(),
             neurons: UNITS,
-            variables: vec![Variable { name: "V".to_owned(), format: Format::new(4).expect("at most 15") }],
+            reset: state == StatePolicy::Reset,
+            variables: vec![Variable {
+                name: "V".to_owned(),
+                format: Format::new(4).expect("at most 15"),
+                reset: state == StatePolicy::Reset,
+            }],
         }],
     }
+}
+
+/// Samples that the program of [`image_of_batch`] takes.
+pub(crate) const BATCH: u32 = 4;
+/// Instructions from one run's mark to the next one's: the reading of `minstret` itself and what follows it, up to the next
+/// reading. Before the first run nothing is left of the sample before it.
+pub(crate) const RUN: u64 = 2 + 4 + 14 * STEPS as u64 + 2;
+/// What a further sample takes besides: the loop.
+pub(crate) const LOOP: u64 = 2;
+/// Instructions before the first reading of `minstret`, and from the last one on; `ecall` is not counted.
+pub(crate) const ONCE: u64 = 8 + 4;
+
+/// The same program over several samples, which counts; the sums begin anew with each.
+pub(crate) fn image_of_batch(readout: Readout) -> Image {
+    let lines = [
+        "csrrwi zero, mcountinhibit, 0",
+        "lw s0, 0x200(zero)",
+        "addi t1, zero, 0",
+        "addi t2, zero, 0x100",
+        "addi t3, zero, 0x80",
+        "addi s1, zero, 0x240",
+        "csrrs t5, mcycle, zero",
+        "sw t5, 0(s1)",
+        "csrrs t5, minstret, zero",
+        "sw t5, 4(s1)",
+        // For each sample.
+        "addi s1, s1, 8",
+        "vlui v1, 0",
+        "vlui v2, 1",
+        "addi t4, zero, 4",
+        // For each step.
+        "lw t0, 0(t1)",
+        "lw t5, 0x40(t1)",
+        "slli t5, t5, 3",
+        "or t0, t0, t5",
+        "vlui v3, 0",
+        "vsel v3, t0, v2",
+        "vadd v1, v1, v3",
+        "vstore v1, 0(t3)",
+        "sw t0, 0(t2)",
+        "addi t1, t1, 4",
+        "addi t2, t2, 4",
+        "addi t3, t3, 64",
+        "addi t4, t4, -1",
+        "bne t4, zero, .-52",
+        "csrrs t5, mcycle, zero",
+        "sw t5, 0(s1)",
+        "csrrs t5, minstret, zero",
+        "sw t5, 4(s1)",
+        "addi s0, s0, -1",
+        "bne s0, zero, .-92",
+        "ecall",
+    ];
+    let code = lines.iter().flat_map(|line| text::parse(line).expect(line).encode().to_le_bytes()).collect();
+    let mut image = image(StatePolicy::Reset, readout);
+    image.segments = vec![Segment::new(Space::Instruction, 0, code)];
+    let manifest = image.manifest.as_mut().expect("made with one");
+    manifest.entry_points.retain(|entry| entry.name == "run");
+    manifest.entry_points[0].address = 0;
+    manifest.batch = Batch { samples: BATCH, count: Some(0x200), marks: Some(0x240) };
+    image
 }
 
 /// The same with one input of pixels under a latency code, so that images can be given. Units from 3 on are not seen.

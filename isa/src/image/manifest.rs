@@ -2,10 +2,20 @@
 //!
 //! Contract: it is JSON inside the program image, version [`VERSION`]. A host needs nothing else: neither the network
 //! nor the compiler. [`Manifest::check`] proves that everything it names lies inside the machine's memories, so that
-//! a host that has checked it can use the addresses as they are.
+//! a host that has checked it can use the addresses as they are, and that no name in it can be mistaken for anything
+//! else where it is printed or becomes a file's. There is no path in a manifest, and a field that is not documented here is
+//! refused.
 //!
-//! One *run* is `steps` time steps of one sample: the host writes the inputs' spikes, starts the program, waits, and
-//! reads outputs and recordings. Where state is carried from run to run, runs must be made in order on one machine.
+//! One *run* is `steps` time steps of one sample. One *launch* is what happens between the start of the program and its
+//! end: the runs of one or several samples ([`Batch`]), one after the other. The host writes the inputs' spikes, starts
+//! the program, waits, and reads outputs and recordings. Where state is carried from run to run, runs must be made in
+//! order on one machine.
+//!
+//! # Versions
+//!
+//! A manifest of another version is refused, with a message that says which version it is: a program is compiled again
+//! in a second, and a host that guesses what an older or newer compiler meant would be wrong about addresses. Version 1
+//! knew neither lists of spikes nor batches, windows and counters.
 //!
 //! Not here: the encoding of data-set files into spikes, which the host does as [`Encoding`] says.
 
@@ -16,6 +26,9 @@ use crate::memory::{LANES, MachineConfig, Space, VECTOR_BYTES};
 
 /// The version of the manifest's form that this crate writes and reads.
 pub const VERSION: u32 = 2;
+
+/// The longest name in a manifest, in bytes.
+pub const LONGEST_NAME: usize = 1024;
 
 /// What a host has to know of a program.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,12 +50,16 @@ pub struct Manifest {
     pub seed: Option<u64>,
     /// Where the program can be started.
     pub entry_points: Vec<EntryPoint>,
-    /// What the host writes before a run.
+    /// How many samples a launch takes.
+    pub batch: Batch,
+    /// What the host writes before a launch.
     pub inputs: Vec<Input>,
     /// What the host reads after it, as the result.
     pub outputs: Vec<Output>,
     /// What it can read besides.
     pub recordings: Vec<Recording>,
+    /// What the program counts about itself, where it does.
+    pub counters: Option<Counters>,
     /// The populations and the number formats of their variables, for reports.
     pub populations: Vec<Population>,
 }
@@ -53,7 +70,8 @@ pub struct Manifest {
 pub enum StatePolicy {
     /// Every run begins in the same state: runs are independent, in any order, on any number of machines.
     Reset,
-    /// State is carried over: runs must be made in order on one machine.
+    /// State is carried over, but for variables and populations that say otherwise: runs must be made in order on one
+    /// machine.
     Carried,
 }
 
@@ -61,10 +79,24 @@ pub enum StatePolicy {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EntryPoint {
-    /// `run` for one run.
+    /// `run` for one launch; `init`, where there is one, for the first.
     pub name: String,
     /// In instruction memory.
     pub address: u32,
+}
+
+/// How many samples a launch takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Batch {
+    /// The most samples in one launch, at least 1.
+    pub samples: u32,
+    /// The word of scalar memory in which the host writes how many samples the launch has, from 1 to
+    /// [`Batch::samples`]. Without it there is always one.
+    pub count: Option<u32>,
+    /// Where the program writes what its runs cost, in scalar memory: two words before the first run and two after each,
+    /// the lower halves of `mcycle` and `minstret`. The cost of a run is the difference, modulo 2³².
+    pub marks: Option<u32>,
 }
 
 /// Spikes the host provides.
@@ -91,24 +123,6 @@ pub enum InputSpikes {
     List(SpikeList),
 }
 
-/// A list of spikes in scalar memory, with one part for each step, one part after the other.
-///
-/// A part begins with a word that holds the address behind the part, which is where the next one begins. Then follows
-/// the word `base + scale·n` (modulo 2³²) for each neuron `n` that spikes in the step, in rising order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SpikeList {
-    /// Of the first part, in scalar memory, a multiple of 4.
-    pub address: u32,
-    /// How long all parts together may be: a multiple of 4, at least one word per step. A sample with more spikes cannot
-    /// be run.
-    pub bytes: u32,
-    /// See above.
-    pub base: u32,
-    /// See above; at least 1.
-    pub scale: u32,
-}
-
 /// How a sample becomes spikes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind", deny_unknown_fields)]
@@ -127,7 +141,8 @@ pub enum Encoding {
 
 /// One bit per neuron and step, in scalar memory.
 ///
-/// Neuron `n` in step `t` is bit `n % 32` of the word at `address + 4·(t·words + n/32)`.
+/// Neuron `n` in step `t` (of those kept) of sample `b` is bit `n % 32` of the word at
+/// `address + b·sample_stride + t·step_stride + 4·(n/32)`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SpikeArray {
@@ -137,11 +152,34 @@ pub struct SpikeArray {
     pub words: u32,
     /// How many steps are kept.
     pub steps: u32,
+    /// Bytes from one step to the next, a multiple of 4.
+    pub step_stride: u32,
+    /// Bytes from one sample of a launch to the next, a multiple of 4.
+    pub sample_stride: u32,
+}
+
+/// A list of spikes in scalar memory, with one part for each step of each sample of a launch, one part after the other.
+///
+/// A part begins with a word that holds the address behind the part, which is where the next one begins. Then follows
+/// the word `base + scale·n` (modulo 2³²) for each neuron `n` that spikes in the step, in rising order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SpikeList {
+    /// Of the first part, in scalar memory, a multiple of 4.
+    pub address: u32,
+    /// How long the parts of one sample may be: a multiple of 4, at least one word per step. A sample with more spikes
+    /// cannot be run. So many bytes for each sample that a launch can have are kept from `address` on.
+    pub sample_bytes: u32,
+    /// See above.
+    pub base: u32,
+    /// See above; at least 1.
+    pub scale: u32,
 }
 
 /// One 16-bit number per neuron, for one or several steps, in vector memory.
 ///
-/// Neuron `n` in step `t` is at `address + t·step_stride + (n/32)·stride + 2·(n % 32)`.
+/// Neuron `n` in step `t` (of those kept) of sample `b` is at
+/// `address + b·sample_stride + t·step_stride + (n/32)·stride + 2·(n % 32)`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ValueArray {
@@ -153,6 +191,8 @@ pub struct ValueArray {
     pub steps: u32,
     /// Bytes from one step to the next, a multiple of 64.
     pub step_stride: u32,
+    /// Bytes from one sample of a launch to the next, a multiple of 64.
+    pub sample_stride: u32,
     /// How the numbers are read.
     pub format: Format,
 }
@@ -195,7 +235,17 @@ pub enum Readout {
     Count,
 }
 
-/// Something recorded in every step.
+/// Which steps of a run are kept: `from`, `from + every`, and so on to the run's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Window {
+    /// The first step kept, counted from 0.
+    pub from: u32,
+    /// From one step kept to the next, at least 1.
+    pub every: u32,
+}
+
+/// Something recorded in the steps of a window.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recording {
@@ -205,8 +255,48 @@ pub struct Recording {
     pub name: String,
     /// How many neurons.
     pub neurons: u32,
+    /// Which steps are kept; as many as the array has.
+    pub window: Window,
     /// Where.
     pub data: Data,
+}
+
+/// What a program counts about itself: a table in scalar memory with one row of four words per phase, which hold the lower
+/// and the upper half of the cycles, then of the instructions, that the phase has taken in all runs of the launch. The
+/// program begins it anew in every launch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Counters {
+    /// Of the first row, in scalar memory, a multiple of 4.
+    pub address: u32,
+    /// The rows, in order.
+    pub phases: Vec<Phase>,
+}
+
+/// A stretch of the program that is counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Phase {
+    /// The projection's or the population's name; otherwise that of its kind.
+    pub name: String,
+    /// What happens in it.
+    pub kind: PhaseKind,
+}
+
+/// What happens in a stretch of the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PhaseKind {
+    /// Nothing, once per run: what counting itself adds to each visit of the others.
+    Nothing,
+    /// Variables and spikes are brought to their state before a run, once per run.
+    Reset,
+    /// Spikes pass through a projection, once per step.
+    Propagate,
+    /// A population's neurons are updated, once per step.
+    Update,
+    /// What is kept of a step is put away, once per step.
+    Record,
 }
 
 /// A population, for reports.
@@ -217,6 +307,8 @@ pub struct Population {
     pub name: String,
     /// How many neurons.
     pub neurons: u32,
+    /// Whether its spikes of one run are gone in the next.
+    pub reset: bool,
     /// Its variables and their formats.
     pub variables: Vec<Variable>,
 }
@@ -229,6 +321,8 @@ pub struct Variable {
     pub name: String,
     /// Its format.
     pub format: Format,
+    /// Whether it has its initial value again before each run.
+    pub reset: bool,
 }
 
 /// What is wrong with a manifest.
@@ -237,6 +331,20 @@ pub enum ManifestError {
     /// Another version.
     #[error("the manifest has version {0}, this tool reads version {VERSION}; compile the network again")]
     Version(u32),
+    /// Not a manifest at all.
+    #[error("the manifest is not well-formed: {0}; compile the network again")]
+    Form(String),
+    /// A name that is none.
+    #[error(
+        "the manifest has the {what} {name:.100?}, which is empty, longer than {LONGEST_NAME} bytes, holds a control \
+         character, or leads out of a folder; compile the network under another name"
+    )]
+    Name {
+        /// Whose name.
+        what: &'static str,
+        /// It.
+        name: String,
+    },
     /// An array is not inside its memory.
     #[error("the manifest's `{name}` does not lie inside {space} ({bytes} bytes); compile the network again")]
     Outside {
@@ -257,8 +365,66 @@ pub enum ManifestError {
     },
 }
 
+/// Whether `name` can be one of a network's or of its parts': it is not empty, has at most [`LONGEST_NAME`] bytes and no
+/// control characters (nor others that change how text is laid out), so that it can be printed; and as a path it would not
+/// lead out of a folder.
+pub fn is_name(name: &str) -> bool {
+    let hidden = |c: char| {
+        c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let component = |part: &str| !matches!(part, "" | "." | "..");
+    name.len() <= LONGEST_NAME && !name.contains(hidden) && name.split(['/', '\\']).all(component)
+}
+
+impl Window {
+    /// Every step of a run.
+    pub const WHOLE: Self = Self { from: 0, every: 1 };
+
+    /// The last `steps` steps of a run of `of`; all, if it has not so many.
+    pub const fn last(steps: u32, of: u32) -> Self {
+        Self { from: of.saturating_sub(steps), every: 1 }
+    }
+
+    /// How many steps of a run of `steps` are kept.
+    pub const fn count(self, steps: u32) -> u32 {
+        if self.every == 0 { 0 } else { steps.saturating_sub(self.from).div_ceil(self.every) }
+    }
+
+    /// The steps of a run of `steps` that are kept.
+    pub fn steps(self, steps: u32) -> impl Iterator<Item = u32> {
+        (0..self.count(steps)).map(move |index| self.from + index * self.every)
+    }
+}
+
+impl PhaseKind {
+    /// How often it happens in a run of `steps` steps.
+    pub const fn visits(self, steps: u32) -> u32 {
+        match self {
+            Self::Nothing | Self::Reset => 1,
+            Self::Propagate | Self::Update | Self::Record => steps,
+        }
+    }
+}
+
 impl Manifest {
-    /// Proves that every array lies inside its memory and agrees with itself.
+    /// Reads JSON.
+    ///
+    /// # Errors
+    /// [`ManifestError::Version`] for another version, whatever else it holds; [`ManifestError::Form`].
+    pub fn from_json(bytes: &[u8]) -> Result<Self, ManifestError> {
+        #[derive(Deserialize)]
+        struct Versioned {
+            version: u32,
+        }
+        let form = |error: serde_json::Error| ManifestError::Form(error.to_string());
+        let Versioned { version } = serde_json::from_slice(bytes).map_err(form)?;
+        if version != VERSION {
+            return Err(ManifestError::Version(version));
+        }
+        serde_json::from_slice(bytes).map_err(form)
+    }
+
+    /// Proves that every array lies inside its memory and agrees with itself, and that names are names.
     ///
     /// # Errors
     /// The first thing that is wrong.
@@ -266,106 +432,214 @@ impl Manifest {
         if self.version != VERSION {
             return Err(ManifestError::Version(self.version));
         }
-        let wrong = |name: &str, what| ManifestError::Inconsistent { name: name.to_owned(), what };
+        self.check_names()?;
+        let wrong = |name: &str, what| Err(ManifestError::Inconsistent { name: name.to_owned(), what });
         if self.steps == 0 {
-            return Err(wrong("steps", "a run has at least one step"));
+            return wrong("steps", "a run has at least one step");
+        }
+        if self.time_step_ms.is_some_and(|ms| !(ms.is_finite() && ms > 0.0)) {
+            return wrong("time_step_ms", "a step takes some time");
         }
         if self.entry_points.iter().any(|entry| entry.address >= config.instruction_bytes || entry.address % 4 != 0) {
-            return Err(wrong("entry_points", "an address is not in instruction memory"));
+            return wrong("entry_points", "an address is not in instruction memory");
         }
-        for input in &self.inputs {
-            match &input.spikes {
-                InputSpikes::Bits(array) => {
-                    array.check(&input.name, input.neurons, config)?;
-                    if array.steps != self.steps {
-                        return Err(wrong(&input.name, "an input has one slot per step"));
-                    }
+        self.batch.check(config)?;
+        let samples = self.batch.samples;
+        let size = |name, neurons| Size { name, neurons, samples, config };
+        for Input { name, neurons, encoding, spikes } in &self.inputs {
+            match spikes {
+                InputSpikes::Bits(array) if array.steps != self.steps => {
+                    return wrong(name, "an input has one slot per step");
                 }
-                InputSpikes::List(list) => list.check(&input.name, input.neurons, self.steps, config)?,
+                InputSpikes::Bits(array) => array.check(&size(name, *neurons))?,
+                InputSpikes::List(list) => list.check(&size(name, *neurons), self.steps)?,
             }
-            if let Encoding::Latency { tau, threshold } = input.encoding
+            if let Encoding::Latency { tau, threshold } = *encoding
                 && !(tau > 0.0 && tau.is_finite() && threshold >= 0.0 && threshold.is_finite())
             {
-                return Err(wrong(&input.name, "a latency code has a positive tau and no negative threshold"));
+                return wrong(name, "a latency code has a positive tau and no negative threshold");
             }
         }
-        for output in &self.outputs {
-            output.data.check(&output.name, output.neurons, config)?;
-            if matches!(output.data, Data::Spikes(_)) != (output.readout == Readout::Count) {
-                return Err(wrong(&output.name, "spikes are counted, and nothing else is"));
+        for Output { name, neurons, data, readout } in &self.outputs {
+            data.check(&size(name, *neurons))?;
+            if matches!(data, Data::Spikes(_)) != (*readout == Readout::Count) {
+                return wrong(name, "spikes are counted, and nothing else is");
+            }
+            if data.steps() > self.steps {
+                return wrong(name, "a run has no more steps than that");
             }
         }
-        self.recordings
-            .iter()
-            .try_for_each(|recording| recording.data.check(&recording.name, recording.neurons, config))
+        for Recording { name, neurons, window, data, .. } in &self.recordings {
+            data.check(&size(name, *neurons))?;
+            if window.count(self.steps) != data.steps() {
+                return wrong(name, "its window has not as many steps as it keeps");
+            }
+        }
+        self.counters.as_ref().map_or(Ok(()), |counters| counters.check(config))
+    }
+
+    fn check_names(&self) -> Result<(), ManifestError> {
+        let entries = self.entry_points.iter().map(|entry| ("entry point", &entry.name));
+        let inputs = self.inputs.iter().map(|input| ("input", &input.name));
+        let outputs = self.outputs.iter().map(|output| ("output", &output.name));
+        let recordings = self.recordings.iter();
+        let recordings = recordings.flat_map(|r| [("recorded population", &r.population), ("recording", &r.name)]);
+        let phases = self.counters.iter().flat_map(|counters| &counters.phases).map(|phase| ("phase", &phase.name));
+        let populations = self.populations.iter().flat_map(|population| {
+            let variables = population.variables.iter().map(|variable| ("variable", &variable.name));
+            std::iter::once(("population", &population.name)).chain(variables)
+        });
+        let own = [("network", &self.name), ("generator", &self.generator)];
+        let names = own.into_iter().chain(entries).chain(inputs).chain(outputs).chain(recordings).chain(phases);
+        match names.chain(populations).find(|(_, name)| !is_name(name)) {
+            Some((what, name)) => Err(ManifestError::Name { what, name: name.clone() }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What the arrays of one input, output or recording have in common.
+struct Size<'a> {
+    name: &'a str,
+    neurons: u32,
+    samples: u32,
+    config: &'a MachineConfig,
+}
+
+impl Size<'_> {
+    fn wrong(&self, what: &'static str) -> Result<(), ManifestError> {
+        Err(ManifestError::Inconsistent { name: self.name.to_owned(), what })
+    }
+
+    fn inside(&self, space: Space, end: u64) -> Result<(), ManifestError> {
+        inside(self.name, space, end, self.config)
+    }
+}
+
+impl Batch {
+    /// One sample in every launch.
+    pub const ONE: Self = Self { samples: 1, count: None, marks: None };
+
+    fn check(&self, config: &MachineConfig) -> Result<(), ManifestError> {
+        let wrong = |what| Err(ManifestError::Inconsistent { name: "batch".to_owned(), what });
+        if self.samples == 0 {
+            return wrong("a launch has at least one sample");
+        }
+        if self.samples > 1 && self.count.is_none() {
+            return wrong("nothing says how many samples a launch has");
+        }
+        if [self.count, self.marks].into_iter().flatten().any(|address| !address.is_multiple_of(4)) {
+            return wrong("an address is not a multiple of 4");
+        }
+        let count_end = self.count.map_or(0, |address| u64::from(address) + 4);
+        let marks_end = self.marks.map_or(0, |address| u64::from(address) + 8 * (u64::from(self.samples) + 1));
+        inside("batch", Space::Scalar, count_end.max(marks_end), config)
     }
 }
 
 impl Data {
-    fn check(&self, name: &str, neurons: u32, config: &MachineConfig) -> Result<(), ManifestError> {
+    /// How many steps are kept.
+    pub fn steps(&self) -> u32 {
         match self {
-            Self::Spikes(array) => array.check(name, neurons, config),
-            Self::Values(array) => array.check(name, neurons, config),
+            Self::Spikes(array) => array.steps,
+            Self::Values(array) => array.steps,
+        }
+    }
+
+    fn check(&self, size: &Size<'_>) -> Result<(), ManifestError> {
+        match self {
+            Self::Spikes(array) => array.check(size),
+            Self::Values(array) => array.check(size),
         }
     }
 }
 
 impl SpikeArray {
-    fn check(&self, name: &str, neurons: u32, config: &MachineConfig) -> Result<(), ManifestError> {
-        let wrong = |what| Err(ManifestError::Inconsistent { name: name.to_owned(), what });
-        if neurons == 0 || self.steps == 0 || self.words != neurons.div_ceil(32) {
-            return wrong("there is one word for 32 neurons");
+    /// Steps and samples without gaps: `steps` slots for each sample, one after the other.
+    pub const fn dense(address: u32, words: u32, steps: u32) -> Self {
+        let step_stride = words.saturating_mul(4);
+        Self { address, words, steps, step_stride, sample_stride: step_stride.saturating_mul(steps) }
+    }
+
+    fn check(&self, size: &Size<'_>) -> Result<(), ManifestError> {
+        let Self { address, words, steps, step_stride, sample_stride } = *self;
+        if size.neurons == 0 || steps == 0 || words != size.neurons.div_ceil(32) {
+            return size.wrong("there is one word for 32 neurons");
         }
-        if !self.address.is_multiple_of(4) {
-            return wrong("its address is not a multiple of 4");
+        if [address, step_stride, sample_stride].iter().any(|n| !n.is_multiple_of(4)) {
+            return size.wrong("an address or a stride is not a multiple of 4");
         }
-        let end = u64::from(self.address) + 4 * u64::from(self.words) * u64::from(self.steps);
-        inside(name, Space::Scalar, end, config)
+        let end = extent(4 * u64::from(words), &[(steps, step_stride), (size.samples, sample_stride)]);
+        let Some(end) = end else { return size.wrong("its words lie on top of each other") };
+        size.inside(Space::Scalar, u64::from(address) + end)
     }
 }
 
 impl SpikeList {
-    /// How many spikes it can hold in a run of `steps` steps.
+    /// How many spikes a sample of `steps` steps may have.
     pub fn capacity(&self, steps: u32) -> u32 {
-        (self.bytes / 4).saturating_sub(steps)
+        (self.sample_bytes / 4).saturating_sub(steps)
     }
 
-    fn check(&self, name: &str, neurons: u32, steps: u32, config: &MachineConfig) -> Result<(), ManifestError> {
-        let wrong = |what| Err(ManifestError::Inconsistent { name: name.to_owned(), what });
-        if neurons == 0 || self.scale == 0 {
-            return wrong("it is empty");
+    fn check(&self, size: &Size<'_>, steps: u32) -> Result<(), ManifestError> {
+        if size.neurons == 0 || self.scale == 0 {
+            return size.wrong("it is empty");
         }
-        if !self.address.is_multiple_of(4) || !self.bytes.is_multiple_of(4) {
-            return wrong("its address or its size is not a multiple of 4");
+        if !self.address.is_multiple_of(4) || !self.sample_bytes.is_multiple_of(4) {
+            return size.wrong("its address or its size is not a multiple of 4");
         }
-        if u64::from(self.bytes) < 4 * u64::from(steps) {
-            return wrong("a list has at least a word per step");
+        if u64::from(self.sample_bytes) < 4 * u64::from(steps) {
+            return size.wrong("a list has at least a word per step");
         }
-        inside(name, Space::Scalar, u64::from(self.address) + u64::from(self.bytes), config)
+        size.inside(Space::Scalar, u64::from(self.address) + u64::from(self.sample_bytes) * u64::from(size.samples))
     }
 }
 
 impl ValueArray {
-    fn check(&self, name: &str, neurons: u32, config: &MachineConfig) -> Result<(), ManifestError> {
-        let wrong = |what| Err(ManifestError::Inconsistent { name: name.to_owned(), what });
-        if neurons == 0 || self.steps == 0 {
-            return wrong("it is empty");
+    fn check(&self, size: &Size<'_>) -> Result<(), ManifestError> {
+        let Self { address, stride, steps, step_stride, sample_stride, format: _ } = *self;
+        if size.neurons == 0 || steps == 0 {
+            return size.wrong("it is empty");
         }
-        if [self.address, self.stride, self.step_stride].iter().any(|n| !n.is_multiple_of(VECTOR_BYTES)) {
-            return wrong("an address or a stride is not a multiple of 64");
+        if [address, stride, step_stride, sample_stride].iter().any(|n| !n.is_multiple_of(VECTOR_BYTES)) {
+            return size.wrong("an address or a stride is not a multiple of 64");
         }
-        let blocks = neurons.div_ceil(LANES as u32);
-        let last_vector = u64::from(blocks - 1) * u64::from(self.stride);
-        let last_step = u64::from(self.steps - 1) * u64::from(self.step_stride);
-        // Either the vectors of a step lie between the steps, or the steps of a vector lie between the vectors.
-        let apart = |count: u32, stride: u32, inner: u64| count == 1 || u64::from(stride) > inner;
-        let steps_outside = apart(self.steps, self.step_stride, last_vector) && apart(blocks, self.stride, 0);
-        let vectors_outside = apart(blocks, self.stride, last_step) && apart(self.steps, self.step_stride, 0);
-        if !steps_outside && !vectors_outside {
-            return wrong("its vectors lie on top of each other");
-        }
-        inside(name, Space::Vector, u64::from(self.address) + last_step + last_vector + u64::from(VECTOR_BYTES), config)
+        let blocks = size.neurons.div_ceil(LANES as u32);
+        let extents = [(blocks, stride), (steps, step_stride), (size.samples, sample_stride)];
+        let Some(end) = extent(VECTOR_BYTES.into(), &extents) else {
+            return size.wrong("its vectors lie on top of each other");
+        };
+        size.inside(Space::Vector, u64::from(address) + end)
     }
+}
+
+impl Counters {
+    fn check(&self, config: &MachineConfig) -> Result<(), ManifestError> {
+        let wrong = |what| Err(ManifestError::Inconsistent { name: "counters".to_owned(), what });
+        if self.phases.is_empty() {
+            return wrong("nothing is counted");
+        }
+        if !self.address.is_multiple_of(4) {
+            return wrong("its address is not a multiple of 4");
+        }
+        inside("counters", Space::Scalar, u64::from(self.address) + 16 * self.phases.len() as u64, config)
+    }
+}
+
+/// The bytes from the first to behind the last of units of `unit` bytes that are repeated `count` times at a distance of
+/// `stride`, for each `(count, stride)`; `None` if it is not certain that no two share a byte. They do not where, from the
+/// smallest stride to the greatest, each is at least as long as everything repeated so far.
+fn extent(unit: u64, repeats: &[(u32, u32)]) -> Option<u64> {
+    let mut repeats: Vec<(u64, u64)> = repeats
+        .iter()
+        .filter(|(count, _)| *count > 1)
+        .map(|(count, stride)| ((*stride).into(), (*count).into()))
+        .collect();
+    repeats.sort_unstable();
+    repeats.into_iter().try_fold(unit, |extent, (stride, count)| {
+        // Below 2^32 each, and the sum of three such products below 2^66 only in theory: so saturate.
+        (stride >= extent).then(|| extent.saturating_add((count - 1).saturating_mul(stride)))
+    })
 }
 
 fn inside(name: &str, space: Space, end: u64, config: &MachineConfig) -> Result<(), ManifestError> {
@@ -380,17 +654,47 @@ fn inside(name: &str, space: Space, end: u64, config: &MachineConfig) -> Result<
 mod tests {
     use super::*;
 
-    /// Vectors may be interleaved with steps either way, but not share a byte.
+    /// Vectors may be interleaved with steps and samples in any order, but not share a byte.
     #[test]
     fn arrays_do_not_overlap_themselves() {
         let config = MachineConfig::default();
         let format = Format::UNIT;
-        let check = |neurons, steps, stride, step_stride| {
-            ValueArray { address: 0, stride, steps, step_stride, format }.check("array", neurons, &config).is_ok()
+        let check = |neurons, steps, samples, stride, step_stride, sample_stride| {
+            let array = ValueArray { address: 0, stride, steps, step_stride, sample_stride, format };
+            array.check(&Size { name: "array", neurons, samples, config: &config }).is_ok()
         };
-        assert!(check(32, 1, 0, 0));
-        assert!(check(64, 3, 64, 128) && check(64, 3, 192, 64));
-        assert!(!check(64, 1, 0, 0) && !check(32, 2, 0, 0));
-        assert!(!check(64, 3, 64, 64) && !check(96, 3, 64, 128) && !check(64, 3, 128, 64));
+        assert!(check(32, 1, 1, 0, 0, 0));
+        assert!(check(64, 3, 1, 64, 128, 0) && check(64, 3, 1, 192, 64, 0));
+        assert!(!check(64, 1, 1, 0, 0, 0) && !check(32, 2, 1, 0, 0, 0) && !check(32, 1, 2, 0, 0, 0));
+        assert!(!check(64, 3, 1, 64, 64, 0) && !check(96, 3, 1, 64, 128, 0) && !check(64, 3, 1, 128, 64, 0));
+        assert!(check(64, 3, 2, 64, 128, 384) && check(64, 3, 2, 128, 256, 64) && check(64, 3, 2, 64, 256, 128));
+        assert!(!check(64, 3, 2, 64, 128, 320) && !check(64, 3, 2, 64, 256, 192));
+    }
+
+    #[test]
+    fn windows_are_counted_by_going_through_them() {
+        for (from, every, steps) in
+            [(0, 1, 5), (4, 1, 5), (5, 1, 5), (9, 2, 5), (0, 2, 5), (1, 2, 5), (0, 7, 5), (2, 3, 9)]
+        {
+            let window = Window { from, every };
+            let kept: Vec<u32> = (0..steps).filter(|step| *step >= from && (step - from) % every == 0).collect();
+            assert_eq!(window.steps(steps).collect::<Vec<_>>(), kept, "{window:?}");
+            assert_eq!(window.count(steps) as usize, kept.len());
+        }
+        assert_eq!(Window::last(2, 5).steps(5).collect::<Vec<_>>(), [3, 4]);
+        assert_eq!(Window::last(9, 5), Window::WHOLE);
+    }
+
+    #[test]
+    fn names_cannot_be_mistaken() {
+        for name in ["V", "hidden/lif 1", "…", "a.b", "<&>", "C:d"] {
+            assert!(is_name(name), "{name}");
+        }
+        let long = "x".repeat(LONGEST_NAME + 1);
+        for name in
+            ["", "..", ".", "../x", "a/../b", "/etc", "a//b", "a/", "..\\x", "a\u{1b}[2J", "a\nb", "\u{202e}a", &long]
+        {
+            assert!(!is_name(name), "{name:?}");
+        }
     }
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fenn_isa::Op;
 
+use super::super::lanes::{self, At};
 use super::values::{Graph, Mask, Node, Value};
 use crate::ir::{Arg, Code, Reg};
 
@@ -311,7 +312,7 @@ impl Block<'_> {
             _ => None,
         };
         let place = place.expect("a value is computed before it is wanted, or lies in an array");
-        let reg = self.code.def_v(Op::VLoadV, &[place.offset.into(), place.base]);
+        let reg = lanes::load(self.code, At::new(place.base, place.offset, 0));
         self.code.within(place.array);
         self.values[value.0] = Some(reg);
         reg
@@ -353,7 +354,7 @@ impl Block<'_> {
     fn store(&mut self, number: usize, place: Option<Place>) {
         let place = place.expect("what is stored has a place for it");
         let reg = self.value(Value(number));
-        self.code.emit(Op::VStore, &[reg.into(), place.offset.into(), place.base]);
+        lanes::store(self.code, reg, At::new(place.base, place.offset, 0));
         self.code.within(place.array);
     }
 

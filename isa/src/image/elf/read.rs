@@ -151,7 +151,7 @@ fn machine_note(contents: &[u8]) -> Result<(MachineConfig, Option<u32>), ElfErro
 }
 
 fn manifest_note(contents: &[u8]) -> Result<Manifest, ElfError> {
-    serde_json::from_slice(contents).map_err(|error| ElfError::Note { note: "manifest", what: error.to_string() })
+    Manifest::from_json(contents).map_err(|error| ElfError::Note { note: "manifest", what: error.to_string() })
 }
 
 /// Checks where all contents would lie before copying any.
