@@ -200,17 +200,18 @@ pub fn command(case: &Case, folder: &Path) -> Vec<String> {
     words
 }
 
-/// Compiles a case whose graph is in `folder`.
+/// Compiles a case whose graph is in `folder`, with these options besides.
 ///
 /// # Errors
 /// What the compiler says, or that it panicked.
-fn compile(case: &Case, folder: &Path) -> Result<Image, Failure> {
+fn compile(case: &Case, folder: &Path, options: &[&str]) -> Result<Image, Failure> {
     let mut calibration = "sample,step,unit\n".to_owned();
     for spike in spikes(&case.calibration) {
         calibration += &format!("0,{},{}\n", spike.step, spike.unit);
     }
     std::fs::write(folder.join("calibration.csv"), calibration)?;
-    let arguments = Arguments::try_parse_from(command(case, folder))?;
+    let words = command(case, folder).into_iter().chain(options.iter().map(|option| (*option).to_owned()));
+    let arguments = Arguments::try_parse_from(words)?;
     match catch_unwind(AssertUnwindSafe(|| cli::run(&arguments, Terminal::default()))) {
         Ok(Ok(_)) => Ok(Image::read(folder.join("program.elf"))?),
         Ok(Err(error)) => Err(error.to_string().replace(&*folder.to_string_lossy(), ".").into()),
@@ -261,16 +262,16 @@ fn simulate(case: &Case, image: &Image) -> Result<Observed, Failure> {
 /// Compiles and runs a case, both ways. Its files are left in `folder`.
 pub fn compare(case: &Case, folder: &Path) -> Report {
     let written = nir_reference::write(&case.graph, folder.join("graph.nir"));
-    compare_written(case, folder, written.map_err(Failure::from))
+    compare_written(case, folder, &[], written.map_err(Failure::from))
 }
 
-/// The same for a case whose graph was read from the file `graph`, which is what is compiled.
-pub fn compare_file(case: &Case, graph: &Path, folder: &Path) -> Report {
+/// The same for a case whose graph was read from the file `graph`, which is what is compiled, with these options besides.
+pub fn compare_file(case: &Case, graph: &Path, folder: &Path, options: &[&str]) -> Report {
     let copied = std::fs::copy(graph, folder.join("graph.nir"));
-    compare_written(case, folder, copied.map(|_| ()).map_err(Failure::from))
+    compare_written(case, folder, options, copied.map(|_| ()).map_err(Failure::from))
 }
 
-fn compare_written(case: &Case, folder: &Path, written: Result<(), Failure>) -> Report {
+fn compare_written(case: &Case, folder: &Path, options: &[&str], written: Result<(), Failure>) -> Report {
     let mut report = Report {
         exact: case.exact,
         kinds: case.graph.kinds(),
@@ -280,7 +281,7 @@ fn compare_written(case: &Case, folder: &Path, written: Result<(), Failure>) -> 
         instructions: 0,
         judged_by_spread: false,
     };
-    let observed = written.and_then(|()| simulate(case, &compile(case, folder)?));
+    let observed = written.and_then(|()| simulate(case, &compile(case, folder, options)?));
     let observed = match observed {
         Ok(observed) => observed,
         Err(error) => {
