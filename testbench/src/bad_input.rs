@@ -140,8 +140,8 @@ pub fn compiler_cases(folder: &Path) -> Result<Vec<Case>, Failure> {
     graph_case("time step missing", &good, &["--steps", "20"], vec!["--dt"])?;
     let nan = small_graph(&[("weights", Node::Linear(Tensor::new(&[2, 3], vec![f64::NAN; 6])))]);
     graph_case("weights that are no numbers", &nan, &given, vec!["weights", "NaN"])?;
-    let forced = [&given[..], &["--format", "lif.V=s0.15"]].concat();
-    graph_case("threshold beyond the format", &good, &forced, vec!["lif", "s0.15"])?;
+    let forced = [&given[..], &["--format", "lif.I=s15.0", "--format", "lif.V=s0.15"]].concat();
+    graph_case("formats too far apart", &good, &forced, vec!["lif", "s15.0", "s0.15"])?;
     let sizes = small_graph(&[("weights", Node::Linear(Tensor::new(&[4, 3], vec![0.5; 12])))]);
     graph_case("sizes that do not fit", &sizes, &given, vec!["weights", "lif", "4", "2"])?;
     let mut delayed = good.clone();
@@ -285,6 +285,9 @@ impl Case {
     /// # Errors
     /// What the tool did instead of what it should.
     pub fn check(&self) -> Result<(), String> {
+        if let Some(path) = self.unwritten.as_deref().filter(|path| path.exists()) {
+            std::fs::remove_file(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        }
         let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
         let output = attempt(self.tool, &arguments).map_err(|error| error.to_string())?;
         let said = String::from_utf8_lossy(&output.stderr);
