@@ -17,12 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use fenn_isa::fixed::Format;
 
 use crate::import::{Comparison, Method, Reset, SpikeFrom};
-use crate::network::{
-    Convolution, Delays, Network, Phase, Population, Projection, Quantity, Source, Weights,
-};
-use crate::nir::{
-    Conv, CubaLi, CubaLif, Edge, Graph, I, If, Li, Lif, Matrix, Node, Padding, Pool, Tensor,
-};
+use crate::network::{Convolution, Delays, Network, Phase, Population, Projection, Quantity, Source, Weights};
+use crate::nir::{Conv, CubaLi, CubaLif, Edge, Graph, I, If, Li, Lif, Matrix, Node, Padding, Pool, Tensor};
 
 use forms::{After, Decision, Dynamics, dynamics};
 
@@ -55,7 +51,9 @@ pub struct ExportRules {
 #[non_exhaustive]
 pub enum ExportError {
     /// The length of a step is not known.
-    #[error("the network does not state how long a step is; give the time step, since NIR's time constants are lengths of time")]
+    #[error(
+        "the network does not state how long a step is; give the time step, since NIR's time constants are lengths of time"
+    )]
     NoTimeStep,
     /// The equations are no neuron that NIR has.
     #[error("population `{population}` {what}, which no NIR node does; it cannot be exported")]
@@ -328,7 +326,10 @@ impl Writer<'_> {
             (Some((known, _, old)), Some(reset)) => {
                 // A Threshold node before it had no say.
                 let said = self.network.populations.iter().any(|population| {
-                    matches!(self.graph.nodes.get(&population.name), Some(Node::If(_) | Node::Lif(_) | Node::CubaLif(_)))
+                    matches!(
+                        self.graph.nodes.get(&population.name),
+                        Some(Node::If(_) | Node::Lif(_) | Node::CubaLif(_))
+                    )
                 });
                 if !said {
                     (*known, *old) = (reset, from);
@@ -352,18 +353,25 @@ impl Writer<'_> {
     fn projections(&mut self, biases: &[Option<Vec<f64>>]) {
         let mut biased: BTreeSet<usize> = BTreeSet::new();
         // A bias goes with the first weights that can hold one.
-        let hosts: Vec<Option<usize>> = biases.iter().enumerate().map(|(target, bias)| {
-            let bias = bias.as_ref().filter(|bias| bias.iter().any(|number| *number != 0.0))?;
-            let holds = |projection: &Projection| projection.target == target && match &projection.weights {
-                Weights::Convolution(convolution) => by_channel(bias, convolution).is_some(),
-                Weights::Dense(_) | Weights::Sparse(_) | Weights::OneToOne(_) => true,
-            };
-            let host = self.network.projections.iter().position(holds);
-            if host.is_none() {
-                biased.insert(target);
-            }
-            host
-        }).collect();
+        let hosts: Vec<Option<usize>> = biases
+            .iter()
+            .enumerate()
+            .map(|(target, bias)| {
+                let bias = bias.as_ref().filter(|bias| bias.iter().any(|number| *number != 0.0))?;
+                let holds = |projection: &Projection| {
+                    projection.target == target
+                        && match &projection.weights {
+                            Weights::Convolution(convolution) => by_channel(bias, convolution).is_some(),
+                            Weights::Dense(_) | Weights::Sparse(_) | Weights::OneToOne(_) => true,
+                        }
+                };
+                let host = self.network.projections.iter().position(holds);
+                if host.is_none() {
+                    biased.insert(target);
+                }
+                host
+            })
+            .collect();
         for target in biased {
             let population = self.network.populations[target].name.clone();
             self.errors.push(ExportError::Bias { population });

@@ -202,9 +202,7 @@ impl Reader<'_> {
                 let scale = 1.0 / f64::from(1_u32 << shift);
                 value.times(&factor.constant.iter().map(|factor| factor * scale).collect())
             }
-            Expr::ShiftLeft { value, shift } => {
-                self.form(value)?.times(&vec![f64::from(1_u32 << shift); self.size()])
-            }
+            Expr::ShiftLeft { value, shift } => self.form(value)?.times(&vec![f64::from(1_u32 << shift); self.size()]),
             Expr::ShiftRight { value, shift, .. } => {
                 self.form(value)?.times(&vec![1.0 / f64::from(1_u32 << shift); self.size()])
             }
@@ -262,7 +260,9 @@ impl Reader<'_> {
                     } else if form == lowered {
                         After::Subtract
                     } else {
-                        return Err("resets its potential to something that is neither a value nor less by the threshold");
+                        return Err(
+                            "resets its potential to something that is neither a value nor less by the threshold",
+                        );
                     };
                 }
                 Stmt::Assign { .. } | Stmt::If { .. } => return Err("does more at a spike than reset its potential"),
