@@ -3,7 +3,8 @@
 //! The published board's figures are from `va_benchmark_device.csv`: 362,000 cycles for 1,000 steps of 256 excitatory and
 //! 64 inhibitory neurons, and 1,320,000 for 1,024 and 256. They contain what a step costs besides.
 
-use fenn_compiler::backend::{InputForm, Options, compile};
+use fenn_compiler::backend::{Options, compile};
+use fenn_compiler::contract::InputForm;
 use fenn_compiler::description;
 use fenn_isa::image::Image;
 use fenn_isa::timing::FENN;
