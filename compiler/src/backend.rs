@@ -6,6 +6,7 @@
 //! Not here: where networks come from, and files.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use fenn_isa::code::{Label, LinkError, Linked, link};
 use fenn_isa::image::{Image, ImageError, Segment, Symbol, SymbolKind};
@@ -33,6 +34,10 @@ pub struct Options {
     pub ready_flag: bool,
     /// In which form the host writes the inputs' spikes.
     pub input: InputForm,
+    /// The most samples in a launch.
+    pub batch: NonZeroU32,
+    /// Whether the program counts what its phases take.
+    pub counters: bool,
     /// Where rows of weights are to be.
     pub weights: WeightMemory,
     /// How they are to be laid out.
@@ -46,6 +51,8 @@ impl Default for Options {
             profile: &FENN,
             ready_flag: false,
             input: InputForm::default(),
+            batch: NonZeroU32::MIN,
+            counters: false,
             weights: WeightMemory::default(),
             rows: RowLayout::default(),
         }

@@ -5,6 +5,7 @@
 //!
 //! Not here: what networks mean (the front ends) and how they are compiled (the back end).
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, Parser, ValueEnum};
@@ -80,6 +81,13 @@ pub struct Arguments {
     /// Room for N spikes per run in the lists of input spikes; by default for as many as there can be.
     #[arg(long, value_name = "N", help_heading = RUNS)]
     pub input_spikes: Option<u32>,
+
+    /// Let a launch of the program run up to N samples.
+    #[arg(long, value_name = "N", default_value = "1", help_heading = RUNS)]
+    pub batch: NonZeroU32,
+    /// Let the program count the cycles and instructions of each of its phases.
+    #[arg(long, help_heading = RUNS)]
+    pub counters: bool,
 
     /// Length of a time step, in the unit of the graph's time constants (usually seconds).
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, help_heading = NIR)]
@@ -438,6 +446,8 @@ pub fn run(arguments: &Arguments, terminal: Terminal) -> Result<Printed, Failure
         profile: arguments.profile,
         ready_flag: arguments.ready_flag,
         input: arguments.input_form()?,
+        batch: arguments.batch,
+        counters: arguments.counters,
         weights: arguments.weights.into(),
         rows: arguments.rows.into(),
     };

@@ -8,21 +8,21 @@ use std::str::FromStr;
 
 use fenn_isa::image::Image;
 use fenn_isa::image::manifest::{
-    self, Batch, Data, Encoding, EntryPoint, Input, InputSpikes, Manifest, Output, Population, Readout, Recording,
-    SpikeArray, VERSION, ValueArray, Variable, Window,
+    self, Batch, Counters, Data, Encoding, EntryPoint, Input, InputSpikes, LONGEST_NAME, Manifest, Output, Phase,
+    PhaseKind, Population, Readout, Recording, SpikeArray, VERSION, ValueArray, Variable, Window,
 };
 use fenn_isa::memory::VECTOR_BYTES;
 
 use crate::backend::Options;
 use crate::lower::{INIT, RUN};
 use crate::network::{Delays, Network, Quantity, Source, StatePolicy};
-use crate::place::{Home, InputPlace, Placement, SpikeList, row_bytes};
+use crate::place::{Action, Home, InputPlace, Placement, SpikeList, row_bytes};
 
 /// In which form a host writes the spikes of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum InputForm {
-    /// A list where it is certain to be long enough for every sample and takes no more than a quarter of scalar memory,
-    /// otherwise bits: a list costs the program fewer instructions, whatever the spikes are.
+    /// A list where one that is long enough for every sample is no longer than bits, or takes no more than a quarter of scalar
+    /// memory; otherwise bits. A list costs the program fewer instructions, whatever the spikes are.
     #[default]
     Auto,
     /// One bit per neuron and step.
@@ -55,8 +55,11 @@ impl Options {
             _ if looked_back_on(network, index) => None,
             InputForm::List(spikes) => Some(spikes.map_or(most, |spikes| most.min(spikes.into()))),
             InputForm::Auto => {
-                let bytes = 4 * (u64::from(network.steps) + most) * network.inputs.len() as u64;
-                (bytes <= u64::from(self.config.scalar_bytes / 4)).then_some(most)
+                let samples = u64::from(self.batch.get());
+                let list = 4 * (u64::from(network.steps) + most);
+                let bits = 4 * u64::from(input.size.div_ceil(32)) * u64::from(network.steps);
+                let all = list.saturating_mul(samples).saturating_mul(network.inputs.len() as u64);
+                (list <= bits || all <= u64::from(self.config.scalar_bytes / 4)).then_some(most)
             }
         }
     }
@@ -121,10 +124,12 @@ pub(crate) fn describe(network: &Network, placement: &Placement, image: &Image) 
         encoding: input.encoding.clone(),
         spikes: match *spikes {
             InputPlace::Bits(spikes) => {
-                InputSpikes::Bits(SpikeArray::dense(spikes.first_step(), spikes.words, network.steps))
+                let sample_stride = spikes.slot_bytes().saturating_mul(spikes.count());
+                let array = SpikeArray::dense(spikes.first_step(), spikes.words, network.steps);
+                InputSpikes::Bits(SpikeArray { sample_stride, ..array })
             }
-            InputPlace::List(SpikeList { address, bytes, base, scale, .. }) => {
-                InputSpikes::List(manifest::SpikeList { address, sample_bytes: bytes, base, scale })
+            InputPlace::List(SpikeList { address, sample_bytes, base, scale, .. }) => {
+                InputSpikes::List(manifest::SpikeList { address, sample_bytes, base, scale })
             }
         },
     });
@@ -176,13 +181,33 @@ pub(crate) fn describe(network: &Network, placement: &Placement, image: &Image) 
         state: network.state,
         seed: placement.seeds.map(|_| network.seed),
         entry_points: [INIT, RUN].into_iter().filter_map(entry).collect(),
-        batch: Batch::ONE,
+        batch: Batch { samples: placement.samples, count: placement.count, marks: placement.marks },
         inputs: inputs.collect(),
         outputs: outputs.collect(),
         recordings: recordings.collect(),
-        counters: None,
+        counters: placement.counters.map(|(address, _)| Counters { address, phases: phases(network, placement) }),
         populations: populations.collect(),
     }
+}
+
+/// What is counted, in the order of the table's rows.
+fn phases(network: &Network, placement: &Placement) -> Vec<Phase> {
+    let phase = |name: &str, kind| Phase { name: name.to_owned(), kind };
+    let actions = placement.actions.iter().map(|action| match action {
+        Action::Propagate(bundle) => {
+            let projections = &placement.bundles[*bundle].projections;
+            let names: Vec<&str> = projections.iter().map(|index| network.projections[*index].name.as_str()).collect();
+            let all = names.join(" + ");
+            let name = match (all.len() <= LONGEST_NAME, names.first()) {
+                (false, Some(first)) => *first,
+                _ => all.as_str(),
+            };
+            phase(name, PhaseKind::Propagate)
+        }
+        Action::Update(population) => phase(&network.populations[*population].name, PhaseKind::Update),
+    });
+    let before = [phase("counting", PhaseKind::Nothing), phase("state", PhaseKind::Reset)];
+    before.into_iter().chain(actions).chain([phase("steps", PhaseKind::Record)]).collect()
 }
 
 /// Where a quantity is: in the steps of a window, or its state at the end.
@@ -195,32 +220,44 @@ fn data(
 ) -> Data {
     let place = &placement.populations[population];
     let whole = row_bytes(network.populations[population].size) as u32;
+    // What is there of a sample, and which of it is meant: an output may need all steps, of which a recording has some.
+    let kept = network.kept(population, quantity).unwrap_or(Window::WHOLE);
+    let stored = kept.count(network.steps);
+    let (skipped, every) = match window {
+        Some(window) if kept == Window::WHOLE => (window.from, window.every),
+        _ => (0, 1),
+    };
+    let steps = window.map_or(1, |window| window.count(network.steps));
     match quantity {
         Quantity::Event(event) => {
             let spikes = place.events[event];
-            let (words, Window { from, every }) = (spikes.words, window.unwrap_or(Window::WHOLE));
-            let address = spikes.first_step() + 4 * words * from;
-            let steps = Window { from, every }.count(network.steps);
-            Data::Spikes(SpikeArray { address, words, steps, step_stride: 4 * words * every, sample_stride: 0 })
+            let slot = spikes.slot_bytes();
+            let (address, slots) = match place.kept[event] {
+                Some(address) => (address, stored),
+                None => (spikes.first_step(), spikes.count()),
+            };
+            let address = address.saturating_add(skipped * slot);
+            let sample_stride = slots.saturating_mul(slot);
+            Data::Spikes(SpikeArray { address, words: spikes.words, steps, step_stride: every * slot, sample_stride })
         }
         Quantity::Variable(variable) => {
             let format = network.populations[population].kernel.variables[variable].ty.format;
             Data::Values(match (place.records[variable], window) {
-                (Some(address), Some(window)) => ValueArray {
-                    address: address + window.from * whole,
+                (Some(address), Some(_)) => ValueArray {
+                    address: address.saturating_add(skipped * whole),
                     stride: VECTOR_BYTES,
-                    steps: window.count(network.steps),
-                    step_stride: window.every * whole,
-                    sample_stride: 0,
+                    steps,
+                    step_stride: every * whole,
+                    sample_stride: stored.saturating_mul(whole),
                     format,
                 },
                 _ => {
                     let vectors = match (place.variables[variable], place.copies[variable]) {
-                        (Home::Vector(vectors), _) | (Home::Lane { .. }, Some(vectors)) => vectors,
+                        (_, Some(vectors)) | (Home::Vector(vectors), None) => vectors,
                         (Home::Lane { .. }, None) => unreachable!("outputs in lane-local memory have copies"),
                     };
                     let (address, stride) = (vectors.address, vectors.stride);
-                    ValueArray { address, stride, steps: 1, step_stride: 0, sample_stride: 0, format }
+                    ValueArray { address, stride, steps: 1, step_stride: 0, sample_stride: whole, format }
                 }
             })
         }

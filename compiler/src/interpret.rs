@@ -502,7 +502,7 @@ fn rings(network: &Network) -> Vec<Vec<Ring>> {
         let padded = (population.size as usize).next_multiple_of(LANES);
         let rings = (0..population.variables.len()).map(|variable| {
             let into = network.projections.iter().filter(|p| (p.target, p.variable) == (index, variable));
-            let delays = into.filter_map(|p| matches!(p.delays, Delays::Ring(_)).then(|| p.delays.longest()));
+            let delays = into.filter(|p| matches!(p.delays, Delays::Ring(_))).map(|p| p.delays.longest());
             let slots = delays.max().map_or(0, |longest| longest as usize + 1);
             Ring { sums: vec![vec![0; padded]; slots].into() }
         });

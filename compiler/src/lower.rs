@@ -1,24 +1,25 @@
 //! Lowering: the network, with its arrays placed, to machine code on virtual registers.
 //!
-//! Contract: the code of one run is: bring variables and spikes to their state before a run; then for each step the
-//! placement's actions in order; then copy what a host reads to where it can, and tell it. `init`, where there is one, seeds the
-//! generators, fills what keeps its value from run to run, and falls into `run`. Pointers that move from step to step
-//! (into input spikes and recordings) live in registers for the whole run.
+//! Contract: the code does what the network means ([`crate::interpret`]), one step after the other. Pointers that move from
+//! step to step (into input spikes and recordings) live in registers for a whole launch.
 //!
-//! One file per kind of action: `propagate` (spikes through weights) and `update` (neuron programs). Every array
-//! lies where the placement says; nothing here decides where.
+//! What is around the steps (runs, launches, what is kept for a host) is in `run`; what happens in one has a file per kind of
+//! action: `propagate` (spikes through weights) and `update` (neuron programs). Every array lies where the placement says;
+//! nothing here decides where.
 
 use fenn_isa::Op;
-use fenn_isa::memory::{LANES, VECTOR_BYTES};
+use fenn_isa::memory::LANES;
 use fenn_isa::operand::OperandKind;
 
 use crate::ir::{Arg, Code, Reg};
-use crate::network::{Network, StatePolicy, Values};
-use crate::place::{Action, Home, InputPlace, Placement, Slots, Spikes, Vectors, When};
+use crate::network::{Network, Values};
+use crate::place::{Home, Placement, Slots, Spikes, Vectors, When};
 use lanes::{At, Pointers, load, store};
 
+mod count;
 mod lanes;
 mod propagate;
+mod run;
 mod spikes;
 mod update;
 
@@ -64,8 +65,13 @@ struct StepPointers {
     events: Vec<Vec<Option<Reg>>>,
     /// For each ring of sums: how many bytes it has turned.
     rings: Vec<Reg>,
-    /// To the step's vectors, for each population's recorded variables.
+    /// To the vectors of the step or, if the step is not kept, of the next one that is, for each population's recorded
+    /// variables.
     records: Vec<Vec<Option<Reg>>>,
+    /// To the slot of the next step that is kept, for each population's events of which only some steps are.
+    kept: Vec<Vec<Option<Reg>>>,
+    /// To where the copy of the sample's variable goes, for each population's variables that are copied for each sample.
+    copies: Vec<Vec<Option<Reg>>>,
 }
 
 /// Points to a step's slot of bits, or to its part of a list.
@@ -80,114 +86,6 @@ struct Address {
 }
 
 impl Lowering<'_> {
-    fn program(&mut self) {
-        let carried = self.network.state == StatePolicy::Carried;
-        if carried && (self.placement.seeds.is_some() || self.keeps_lanes()) {
-            self.code.entry(INIT.to_owned());
-            self.seed();
-            self.fill_lanes();
-        }
-        self.code.entry(RUN.to_owned());
-        if !carried {
-            self.seed();
-            self.fill_lanes();
-        }
-        self.clear_ready_flag();
-        self.reset();
-        self.start_pointers();
-        let left = self.code.constant(i64::from(self.network.steps));
-        let step = self.code.name("step".to_owned());
-        for action in &self.placement.actions {
-            match action {
-                Action::Propagate(bundle) => self.propagate(*bundle),
-                Action::Update(population) => self.update(*population),
-            }
-        }
-        self.code.name("next_step".to_owned());
-        self.advance_pointers();
-        self.code.advance(left, -1);
-        self.code.emit(Op::Bne, &[left.into(), Arg::Zero, step.into()]);
-        self.code.name("done".to_owned());
-        self.publish();
-        self.end();
-    }
-
-    fn seed(&mut self) {
-        if let Some(seeds) = self.placement.seeds {
-            let base = self.code.constant(seeds.into());
-            self.code.emit(Op::VLoadR0, &[0.into(), base.into()]);
-            self.code.emit(Op::VLoadR1, &[i64::from(VECTOR_BYTES).into(), base.into()]);
-        }
-    }
-
-    fn clear_ready_flag(&mut self) {
-        if let Some(flag) = self.placement.ready_flag {
-            let flag = self.code.constant(flag.into());
-            self.code.emit(Op::Sw, &[Arg::Zero, 0.into(), flag.into()]);
-        }
-    }
-
-    /// `ecall`, or the ready flag and a loop for ever.
-    fn end(&mut self) {
-        let Some(flag) = self.placement.ready_flag else { return self.code.emit(Op::Ecall, &[]) };
-        let flag = self.code.constant(flag.into());
-        let one = self.code.constant(1);
-        self.code.emit(Op::Sw, &[one.into(), 0.into(), flag.into()]);
-        let spin = self.code.label();
-        self.code.bind(spin);
-        self.code.jump(spin);
-    }
-
-    fn start_pointers(&mut self) {
-        for input in &self.placement.inputs {
-            let address = match input {
-                InputPlace::Bits(spikes) => spikes.first_step(),
-                InputPlace::List(list) => list.address,
-            };
-            self.step.inputs.push(InputPointer(self.code.constant(address.into())));
-        }
-        for place in &self.placement.populations {
-            let mut events = Vec::new();
-            for spikes in &place.events {
-                events.push(match spikes.slots {
-                    Slots::Latest => None,
-                    Slots::Steps { .. } => {
-                        let before = spikes.first_step() - spikes.slot_bytes();
-                        Some(self.code.constant(before.into()))
-                    }
-                    Slots::Ring { position, .. } => Some(start_position(&mut self.code, position)),
-                });
-            }
-            self.step.events.push(events);
-            let records = place.records.iter().map(|record| record.map(|address| self.code.constant(address.into())));
-            self.step.records.push(records.collect());
-        }
-        for ring in &self.placement.rings {
-            self.step.rings.push(start_position(&mut self.code, ring.position));
-        }
-    }
-
-    fn advance_pointers(&mut self) {
-        for (InputPointer(pointer), input) in self.step.inputs.iter().zip(&self.placement.inputs) {
-            match input {
-                InputPlace::Bits(spikes) => self.code.advance(*pointer, spikes.slot_bytes().into()),
-                // The only reader has moved it already.
-                InputPlace::List(list) if list.readers == 1 => {}
-                InputPlace::List(_) => self.code.emit(Op::Lw, &[(*pointer).into(), 0.into(), (*pointer).into()]),
-            }
-        }
-        for (index, place) in self.placement.populations.iter().enumerate() {
-            for (pointer, spikes) in self.step.events[index].iter().zip(&place.events) {
-                if let (Some(pointer), Slots::Steps { .. }) = (pointer, spikes.slots) {
-                    self.code.advance(*pointer, spikes.slot_bytes().into());
-                }
-            }
-            for pointer in self.step.records[index].iter().flatten() {
-                self.code.advance(*pointer, i64::from(place.blocks * VECTOR_BYTES));
-            }
-        }
-    }
-
     /// Makes room in the rings of a population's events for the spikes of an update.
     fn advance_rings(&mut self, population: usize) {
         for (event, spikes) in self.placement.populations[population].events.iter().enumerate() {
@@ -259,18 +157,6 @@ impl Lowering<'_> {
         }
     }
 
-    /// Brings variables and spikes to their state before a run.
-    fn reset(&mut self) {
-        for (population, place) in self.network.populations.iter().zip(&self.placement.populations) {
-            for (index, variable) in population.variables.iter().enumerate().filter(|(_, variable)| variable.reset) {
-                self.set_variable(&variable.initial, place.initial[index], place.variables[index], place.blocks);
-            }
-            for spikes in &place.events {
-                self.reset_spikes(*spikes);
-            }
-        }
-    }
-
     /// Gives a variable its initial value, which is at `from` where it differs from neuron to neuron.
     fn set_variable(&mut self, initial: &Values, from: Option<Vectors>, home: Home, blocks: u32) {
         match (initial, from) {
@@ -324,70 +210,6 @@ impl Lowering<'_> {
                 let at: Vec<At> = places.iter().map(|place| place.behind(block)).collect();
                 body(&mut self.code, &at);
             }
-        }
-    }
-
-    /// The spikes before a run: none, or those of the run before it.
-    fn reset_spikes(&mut self, spikes: Spikes) {
-        let carried = self.network.state == StatePolicy::Carried;
-        let (slots, from) = match spikes.slots {
-            Slots::Steps { before, steps } if carried => (before, Some(spikes.address + steps * spikes.slot_bytes())),
-            Slots::Steps { before, .. } => (before, None),
-            Slots::Latest | Slots::Ring { .. } if carried => return,
-            Slots::Latest | Slots::Ring { .. } => (spikes.count(), None),
-        };
-        let to = self.code.constant(spikes.address.into());
-        let from = from.map(|from| self.code.constant(from.into()));
-        let end = self.code.constant(i64::from(spikes.address + slots * spikes.slot_bytes()));
-        let head = self.code.label();
-        self.code.bind(head);
-        let word = match from {
-            Some(from) => {
-                let word = self.code.def_x(Op::Lw, &[0.into(), from.into()]);
-                self.code.advance(from, 4);
-                word.into()
-            }
-            None => Arg::Zero,
-        };
-        self.code.emit(Op::Sw, &[word, 0.into(), to.into()]);
-        self.code.advance(to, 4);
-        self.code.emit(Op::Bltu, &[to.into(), end.into(), head.into()]);
-    }
-
-    /// Brings what a host reads to where it can, and keeps what the next run begins with.
-    fn publish(&mut self) {
-        for place in &self.placement.populations {
-            for (home, copy) in place.variables.iter().zip(&place.copies) {
-                if let Some(copy) = copy {
-                    self.copy_blocks(place.blocks, *home, Home::Vector(*copy));
-                }
-            }
-        }
-        let mut kept = Vec::new();
-        for (place, registers) in self.placement.populations.iter().zip(&self.step.events) {
-            for (spikes, register) in place.events.iter().zip(registers) {
-                if let (Slots::Ring { position: Some(address), .. }, Some(register)) = (spikes.slots, register) {
-                    kept.push((address, *register));
-                }
-            }
-        }
-        for (ring, register) in self.placement.rings.iter().zip(&self.step.rings) {
-            kept.extend(ring.position.map(|address| (address, *register)));
-        }
-        for (address, register) in kept {
-            let (base, offset) = self.reach(Address { base: None, offset: address.into() }, 4);
-            self.code.emit(Op::Sw, &[register.into(), offset.into(), base]);
-        }
-    }
-}
-
-/// A new register for a position in a ring: where the run before stopped, or at its beginning.
-fn start_position(code: &mut Code, kept: Option<u32>) -> Reg {
-    match kept {
-        None => code.constant(0),
-        Some(address) => {
-            let address = code.constant(address.into());
-            code.def_x(Op::Lw, &[0.into(), address.into()])
         }
     }
 }

@@ -12,6 +12,8 @@ use fenn_isa::{Class, Op};
 use crate::ir::Code;
 use crate::ir::verify::{CodeError, verify};
 
+pub mod copies;
+pub mod dead;
 pub mod hoist;
 pub mod schedule;
 
@@ -32,7 +34,12 @@ pub struct Pass {
 }
 
 /// All passes, in the order in which they run.
-pub const PIPELINE: &[Pass] = &[Pass { name: "hoist", run: hoist::run }, Pass { name: "schedule", run: schedule::run }];
+pub const PIPELINE: &[Pass] = &[
+    Pass { name: "copies", run: copies::run },
+    Pass { name: "dead", run: dead::run },
+    Pass { name: "hoist", run: hoist::run },
+    Pass { name: "schedule", run: schedule::run },
+];
 
 /// Code that is not well-formed: a bug of the compiler.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

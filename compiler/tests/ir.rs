@@ -1,5 +1,6 @@
 //! The intermediate form: its text reads back, and jumps to computed addresses arrive where they say.
 
+use fenn_compiler::ir::verify::verify;
 use fenn_compiler::ir::{Arg, Code, Reg, Targets};
 use fenn_compiler::regalloc::allocate;
 use fenn_isa::Op;
@@ -127,4 +128,90 @@ fn lines_that_are_no_code_are_refused() {
     assert_eq!(message("L3 addi"), "line 1: expected `:` at `addi`");
     assert_eq!(message("addi %x99999999, zero, 0"), "line 1: expected a number below 1048576 at `99999999, zero, 0`");
     assert_eq!(message("ecall now"), "line 1: expected the end of the line at `now`");
+}
+
+/// Everything that the verifier says about a text, one line each.
+fn remarks(text: &str) -> Vec<String> {
+    match verify(&Code::parse(text).unwrap()) {
+        Ok(()) => Vec::new(),
+        Err(errors) => errors.iter().map(ToString::to_string).collect(),
+    }
+}
+
+#[test]
+fn operands_are_checked() {
+    assert_eq!(
+        remarks("addi %v0, zero, 2048\n vadd %v1, %v1, zero\n vmul %v1, %v1, %v1, 16\n ecall"),
+        [
+            "item 0 (`addi %v0, zero, 2048`): `rd` cannot be Reg(Reg { file: V, index: 0 })",
+            "item 0 (`addi %v0, zero, 2048`): `imm` cannot be Imm(2048)",
+            "item 1 (`vadd %v1, %v1, zero`): `vs2` cannot be Zero",
+            "item 2 (`vmul %v1, %v1, %v1, 16`): `shift` cannot be Imm(16)",
+        ]
+        .map(str::to_owned)
+        .as_slice()
+    );
+}
+
+#[test]
+fn labels_and_jumps_are_checked() {
+    let one = |text: &str| {
+        let found = remarks(text);
+        assert_eq!(found.len(), 1, "{found:?}");
+        found.into_iter().next().unwrap()
+    };
+    assert_eq!(one("beq zero, zero, L0\n ecall"), "label 0 is bound 0 times");
+    assert_eq!(one("L0:\nL0:\n beq zero, zero, L0\n ecall"), "label 0 is bound 2 times");
+    assert_eq!(one("lui %x0, %hi(L4)\n ecall"), "label 4 is bound 0 times");
+    assert_eq!(
+        one("addi %x0, zero, 0\n jalr zero, 0(%x0)"),
+        "item 1 (`jalr zero, 0(%x0)`): computed jumps have targets, and nothing else has"
+    );
+    assert_eq!(
+        one("L0:\n beq zero, zero, L0 to L0\n ecall"),
+        "item 1 (`beq zero, zero, L0 to L0`): computed jumps have targets, and nothing else has"
+    );
+    assert_eq!(
+        one("L0:\n addi %x0, zero, 0\n jal %x0, L0"),
+        "item 2 (`jal %x0, L0`): compiled code has no such instruction"
+    );
+    assert_eq!(one("mret\n ecall"), "item 0 (`mret`): compiled code has no such instruction");
+    assert_eq!(
+        one("addi %x0, zero, 0 in 64\n ecall"),
+        "item 0 (`addi %x0, zero, 0 in 64`): only what accesses a memory has an array, only what keeps lanes is fresh"
+    );
+    assert_eq!(one("addi %x0, zero, 0"), "control goes on behind the last instruction");
+}
+
+/// Registers have to be written on every path: around a branch, from wherever a host may start, through computed jumps,
+/// and before lanes of them are kept.
+#[test]
+fn values_are_checked() {
+    let undefined = |text: &str| {
+        let found = remarks(text);
+        assert!(found.iter().all(|remark| remark.ends_with("which is not written before on every path")), "{found:?}");
+        found.len()
+    };
+    assert_eq!(undefined("sw %x0, 0(zero)\n ecall"), 1);
+    assert_eq!(
+        undefined("addi %x0, zero, 1\n bne %x0, zero, L0\n addi %x1, zero, 1\nL0:\n sw %x1, 0(zero)\n ecall"),
+        1
+    );
+    assert_eq!(
+        undefined(
+            "addi %x0, zero, 1\n addi %x1, zero, 2\n bne %x0, zero, L0\n addi %x1, zero, 1\nL0:\n sw %x1, 0(zero)\n ecall"
+        ),
+        0
+    );
+    assert_eq!(undefined("L0: # entry init\n addi %x0, zero, 1\nL1: # entry run\n sw %x0, 0(zero)\n ecall"), 1);
+    assert_eq!(undefined("L0: # entry init\n addi %x0, zero, 1\nL1: # run\n sw %x0, 0(zero)\n ecall"), 0);
+    assert_eq!(
+        undefined(
+            "lui %x0, %hi(L0)\n jalr zero, %lo(L0)(%x0) to L0 L1\nL0:\n addi %x1, zero, 1\nL1:\n sw %x1, 0(zero)\n ecall"
+        ),
+        1
+    );
+    assert_eq!(undefined("vlui %v0, 0\n vloadl %v1, 0(%v0)\n ecall"), 1);
+    assert_eq!(undefined("vlui %v0, 0\n vloadl %v1, 0(%v0) fresh\n ecall"), 0);
+    assert_eq!(undefined("vlui %v0, 0\n addi %x0, zero, 1\n vsel %v1, %x0, %v0\n vsel %v1, %x0, %v0\n ecall"), 1);
 }

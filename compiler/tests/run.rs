@@ -1,18 +1,19 @@
 //! Compiled networks compute what the network means: the program on the instruction-set simulator against the
 //! [`Interpreter`], which shares no code with the back end.
 
+use std::num::NonZeroU32;
+
 use fenn_compiler::backend::{Options, compile};
 use fenn_compiler::contract::InputForm;
 use fenn_compiler::interpret::{Interpreter, Run, SpikeTrain};
 use fenn_compiler::kernel::{BinaryOp, CompareOp, Cond, Expr, Kernel, Place, Rounding, Slot, Stmt, Type};
 use fenn_compiler::network::{
-    Convolution, Delays, Encoding, Input, Network, Phase, Population, Projection, Quantity, Recording, Source, Sparse,
-    StatePolicy, Values, Variable, Weights, Window,
+    Convolution, Delays, Encoding, Input, Network, Output, Phase, Population, Projection, Quantity, Readout, Recording,
+    Source, Sparse, StatePolicy, Values, Variable, Weights, Window,
 };
 use fenn_compiler::place::{RowLayout, WeightMemory};
 use fenn_isa::fixed::Format;
-use fenn_isa::image::Image;
-use fenn_isa::image::manifest::{Data, InputSpikes, SpikeArray, SpikeList, ValueArray};
+use fenn_isa::image::manifest::{Data, InputSpikes, Manifest, PhaseKind, SpikeArray, SpikeList, ValueArray};
 use fenn_isa::memory::{MachineConfig, Space};
 use fenn_iss::{Limits, Machine, Options as MachineOptions, Stop};
 use proptest::prelude::*;
@@ -358,24 +359,28 @@ fn spikes(size: u32, steps: u32, salt: u32) -> SpikeTrain {
     SpikeTrain::new((0..steps).map(|step| (0..size).filter(|n| spikes(step, *n) % 5 == 0).collect()).collect())
 }
 
-fn write_spikes(machine: &mut Machine, input: &InputSpikes, train: &SpikeTrain) {
+/// Writes the trains of a launch's samples.
+fn write_spikes(machine: &mut Machine, input: &InputSpikes, trains: &[SpikeTrain]) {
     let array = match input {
         InputSpikes::Bits(array) => array,
-        InputSpikes::List(list) => return write_list(machine, list, train),
+        InputSpikes::List(list) => return write_list(machine, list, trains),
     };
-    let mut words = vec![0u32; (array.words * array.steps) as usize];
-    for (step, neurons) in train.steps().iter().enumerate() {
-        neurons.iter().for_each(|n| words[step * array.words as usize + *n as usize / 32] |= 1 << (n % 32));
+    for (train, sample) in trains.iter().zip(0..) {
+        for (neurons, step) in train.steps().iter().zip(0..) {
+            let mut words = vec![0u32; array.words as usize];
+            neurons.iter().for_each(|n| words[*n as usize / 32] |= 1 << (n % 32));
+            let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+            let address = array.address + sample * array.sample_stride + step * array.step_stride;
+            machine.write(Space::Scalar, address, &bytes).unwrap();
+        }
     }
-    let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-    machine.write(Space::Scalar, array.address, &bytes).unwrap();
 }
 
-fn write_list(machine: &mut Machine, list: &SpikeList, train: &SpikeTrain) {
+fn write_list(machine: &mut Machine, list: &SpikeList, trains: &[SpikeTrain]) {
     let mut at = list.address;
-    for neurons in train.steps() {
+    for neurons in trains.iter().flat_map(SpikeTrain::steps) {
         let behind = at + 4 + 4 * neurons.len() as u32;
-        assert!(behind <= list.address + list.sample_bytes, "the list is too short");
+        assert!(behind <= list.address + trains.len() as u32 * list.sample_bytes, "the list is too short");
         let entries = neurons.iter().map(|neuron| list.base + list.scale * neuron);
         let bytes: Vec<u8> = std::iter::once(behind).chain(entries).flat_map(u32::to_le_bytes).collect();
         machine.write(Space::Scalar, at, &bytes).unwrap();
@@ -383,18 +388,20 @@ fn write_list(machine: &mut Machine, list: &SpikeList, train: &SpikeTrain) {
     }
 }
 
-fn read_spikes(machine: &Machine, array: &SpikeArray) -> SpikeTrain {
-    let mut bytes = vec![0; 4 * (array.words * array.steps) as usize];
-    machine.read(Space::Scalar, array.address, &mut bytes).unwrap();
-    let words: Vec<u32> = bytes.chunks_exact(4).map(|word| u32::from_le_bytes(word.try_into().unwrap())).collect();
-    let neurons =
-        |words: &[u32]| (0..32 * words.len() as u32).filter(|n| words[*n as usize / 32] >> (n % 32) & 1 == 1).collect();
-    SpikeTrain::new(words.chunks_exact(array.words as usize).map(neurons).collect())
+fn read_spikes(machine: &Machine, array: &SpikeArray, sample: u32) -> Vec<Vec<u32>> {
+    let neurons = |step: u32| {
+        let address = array.address + sample * array.sample_stride + step * array.step_stride;
+        let mut bytes = vec![0; 4 * array.words as usize];
+        machine.read(Space::Scalar, address, &mut bytes).unwrap();
+        (0..32 * array.words).filter(|n| bytes[*n as usize / 8] >> (n % 8) & 1 == 1).collect()
+    };
+    (0..array.steps).map(neurons).collect()
 }
 
-fn read_values(machine: &Machine, array: &ValueArray, neurons: u32) -> Vec<Vec<i16>> {
+fn read_values(machine: &Machine, array: &ValueArray, neurons: u32, sample: u32) -> Vec<Vec<i16>> {
     let code = |step: u32, n: u32| {
-        let address = array.address + step * array.step_stride + n / 32 * array.stride + 2 * (n % 32);
+        let (of_sample, of_step) = (sample * array.sample_stride, step * array.step_stride);
+        let address = array.address + of_sample + of_step + n / 32 * array.stride + 2 * (n % 32);
         let mut bytes = [0; 2];
         machine.read(Space::Vector, address, &mut bytes).unwrap();
         i16::from_le_bytes(bytes)
@@ -402,17 +409,44 @@ fn read_values(machine: &Machine, array: &ValueArray, neurons: u32) -> Vec<Vec<i
     (0..array.steps).map(|step| (0..neurons).map(|n| code(step, n)).collect()).collect()
 }
 
-fn compare_run(network: &Network, image: &Image, machine: &Machine, expected: &Run, run: usize) {
-    let manifest = image.manifest.as_ref().unwrap();
+/// The elements of those steps that the window's definition keeps.
+fn in_window<T: Clone>(steps: &[T], window: Window) -> Vec<T> {
+    let kept = |step: u32| step >= window.from && (step - window.from).is_multiple_of(window.every);
+    steps.iter().zip(0..).filter(|(_, step)| kept(*step)).map(|(element, _)| element.clone()).collect()
+}
+
+/// What is recorded of a launch's sample, and what is put out, against the interpreter's run.
+fn compare_run(network: &Network, manifest: &Manifest, machine: &Machine, expected: &Run, sample: u32, run: &str) {
     for (recording, described) in network.recordings.iter().zip(&manifest.recordings) {
-        let place = format!("run {run}, {}.{}", described.population, described.name);
+        let place = format!("{run}, {}.{}, {:?}", described.population, described.name, recording.window);
+        assert_eq!(described.window, recording.window, "{place}");
         match (&described.data, recording.quantity) {
             (Data::Spikes(array), Quantity::Event(event)) => {
-                assert_eq!(read_spikes(machine, array), expected.events[recording.population][event], "{place}");
+                let expected = in_window(expected.events[recording.population][event].steps(), recording.window);
+                assert_eq!(read_spikes(machine, array, sample), expected, "{place}");
             }
             (Data::Values(array), Quantity::Variable(variable)) => {
                 let trace = expected.traces[recording.population][variable].as_ref().unwrap();
-                assert_eq!(&read_values(machine, array, described.neurons), trace, "{place}");
+                let expected = in_window(trace, recording.window);
+                assert_eq!(read_values(machine, array, described.neurons, sample), expected, "{place}");
+            }
+            other => panic!("{place}: {other:?}"),
+        }
+    }
+    for (output, described) in network.outputs.iter().zip(&manifest.outputs) {
+        let place = format!("{run}, output {}, {:?}", described.name, output.quantity);
+        match (&described.data, output.quantity, output.readout) {
+            (Data::Values(array), Quantity::Variable(variable), Readout::Last) => {
+                let expected = &expected.finals[output.population][variable];
+                assert_eq!(&read_values(machine, array, described.neurons, sample), &[expected.clone()], "{place}");
+            }
+            (Data::Values(array), Quantity::Variable(variable), _) => {
+                let expected = expected.traces[output.population][variable].as_ref().unwrap();
+                assert_eq!(&read_values(machine, array, described.neurons, sample), expected, "{place}");
+            }
+            (Data::Spikes(array), Quantity::Event(event), _) => {
+                let expected = expected.events[output.population][event].steps();
+                assert_eq!(read_spikes(machine, array, sample), expected, "{place}");
             }
             other => panic!("{place}: {other:?}"),
         }
@@ -422,7 +456,6 @@ fn compare_run(network: &Network, image: &Image, machine: &Machine, expected: &R
 /// Every variable at the end of a run, through the placement's symbols being in the manifest only for outputs: so each
 /// variable is made an output first.
 fn with_all_outputs(mut network: Network) -> Network {
-    use fenn_compiler::network::{Output, Readout};
     for population in 0..network.populations.len() {
         for variable in 0..VARIABLES {
             let quantity = Quantity::Variable(variable);
@@ -446,29 +479,66 @@ fn check_with(network: &Network, options: &Options) {
     let manifest = image.manifest.as_ref().unwrap();
     let mut machine = Machine::from_image(image, MachineOptions { strict: true, ..MachineOptions::default() }).unwrap();
     let mut interpreter = Interpreter::new(network).unwrap();
-    for run in 0..3 {
-        let train = spikes(network.inputs[0].size, network.steps, run as u32);
-        write_spikes(&mut machine, &manifest.inputs[0].spikes, &train);
+    let batch = options.batch.get();
+    assert_eq!(manifest.batch.samples, batch);
+    let mut run = 0;
+    for (launch, samples) in [batch, 1, batch.div_ceil(2)].into_iter().enumerate() {
+        let runs = run..run + samples;
+        run = runs.end;
+        let trains = |input: &Input| -> Vec<SpikeTrain> {
+            runs.clone().map(|run| spikes(input.size, network.steps, run)).collect()
+        };
+        let trains: Vec<Vec<SpikeTrain>> = network.inputs.iter().map(trains).collect();
+        for (input, trains) in manifest.inputs.iter().zip(&trains) {
+            write_spikes(&mut machine, &input.spikes, trains);
+        }
+        if let Some(count) = manifest.batch.count {
+            machine.write(Space::Scalar, count, &samples.to_le_bytes()).unwrap();
+        }
         let entries = &manifest.entry_points;
-        let entry = if run == 0 { entries.first() } else { entries.last() };
+        let entry = if launch == 0 { entries.first() } else { entries.last() };
         machine.state_mut().pc = entry.unwrap().address;
-        let outcome = machine.run(Limits { instructions: Some(10_000_000), ..Limits::default() }, &mut ());
+        let outcome = machine.run(Limits { instructions: Some(100_000_000), ..Limits::default() }, &mut ());
         let ended = if options.ready_flag { Stop::ReadyFlag { pc: 0 } } else { Stop::Ecall { pc: 0 } };
         assert_eq!(std::mem::discriminant(&outcome.stop), std::mem::discriminant(&ended), "{:?}", outcome.stop);
-        let expected = interpreter.run(&[train]).unwrap();
-        compare_run(network, image, &machine, &expected, run);
-        for (output, described) in network.outputs.iter().zip(&manifest.outputs) {
-            let (Data::Values(array), Quantity::Variable(variable)) = (&described.data, output.quantity) else {
-                panic!("only variables are outputs here");
-            };
-            let values = read_values(&machine, array, described.neurons).pop().unwrap();
-            assert_eq!(
-                values, expected.finals[output.population][variable],
-                "run {run}, {} {variable}",
-                described.name
-            );
+        for sample in 0..samples {
+            let inputs: Vec<SpikeTrain> = trains.iter().map(|trains| trains[sample as usize].clone()).collect();
+            let expected = interpreter.run(&inputs).unwrap();
+            compare_run(network, manifest, &machine, &expected, sample, &format!("launch {launch}, sample {sample}"));
         }
+        check_counts(manifest, &machine, samples, outcome.instructions, outcome.cycles);
     }
+}
+
+fn words(machine: &Machine, address: u32, count: u32) -> Vec<u32> {
+    let mut bytes = vec![0; 4 * count as usize];
+    machine.read(Space::Scalar, address, &mut bytes).unwrap();
+    bytes.chunks_exact(4).map(|word| u32::from_le_bytes(word.try_into().unwrap())).collect()
+}
+
+/// What the program says that it took, against what the simulator says of the launch.
+fn check_counts(manifest: &Manifest, machine: &Machine, samples: u32, instructions: u64, cycles: u64) {
+    if let Some(marks) = manifest.batch.marks {
+        let marks = words(machine, marks, 2 * (samples + 1));
+        let total = |which: usize| u64::from(marks[2 * samples as usize + which].wrapping_sub(marks[which]));
+        assert!(marks.chunks_exact(2).collect::<Vec<_>>().windows(2).all(|pair| pair[0][1] < pair[1][1]));
+        assert!(total(0) <= cycles && total(1) <= instructions && total(1) * 10 > instructions * 8, "{marks:?}");
+    }
+    if let Some(counters) = &manifest.counters {
+        let table = words(machine, counters.address, 4 * counters.phases.len() as u32);
+        let long = |row: usize, at: usize| u64::from(table[4 * row + at]) | u64::from(table[4 * row + at + 1]) << 32;
+        // A phase of nothing has the one instruction of counting, in each run.
+        assert_eq!((counters.phases[0].kind, long(0, 2)), (PhaseKind::Nothing, samples.into()));
+        let rows = 0..counters.phases.len();
+        let [counted, counted_cycles] = [2, 0].map(|at| rows.clone().map(|row| long(row, at)).sum::<u64>());
+        assert!(counted <= instructions && counted_cycles <= cycles, "{table:?}");
+    }
+}
+
+/// Windows of a run of five steps, for at most six recordings.
+fn windows() -> impl Strategy<Value = Vec<Window>> {
+    let some = (0..5u32, 1..6u32).prop_map(|(from, every)| Window { from, every });
+    prop::collection::vec(prop_oneof![Just(Window::WHOLE), some], 6)
 }
 
 fn options() -> impl Strategy<Value = Options> {
@@ -481,12 +551,14 @@ fn options() -> impl Strategy<Value = Options> {
     // All five projections in straight code, with neuron programs that may be long.
     let config = MachineConfig { instruction_bytes: 1 << 16, ..MachineConfig::default() };
     let inputs = prop::sample::select(vec![InputForm::Bits, InputForm::List(None)]);
-    let parts = (any::<bool>(), inputs, weights, prop::sample::select(layouts.to_vec()));
-    parts.prop_map(move |(ready_flag, input, weights, rows)| {
+    let batch = (1..=5u32).prop_map(|batch| NonZeroU32::new(batch).unwrap());
+    let parts =
+        (any::<bool>(), inputs, weights, prop::sample::select(layouts.to_vec()), batch, prop::bool::weighted(0.3));
+    parts.prop_map(move |(ready_flag, input, weights, rows, batch, counters)| {
         // Where everything is to be in vector memory, it has to fit.
         let vector_bytes = if weights == WeightMemory::Vector { 8 << 20 } else { config.vector_bytes };
         let config = MachineConfig { vector_bytes, ..config };
-        Options { config, ready_flag, input, weights, rows, ..Options::default() }
+        Options { config, ready_flag, input, weights, rows, batch, counters, ..Options::default() }
     })
 }
 
@@ -494,8 +566,23 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
     #[test]
-    fn random_networks_run_as_they_mean(network in network(), options in options()) {
-        check_with(&with_all_outputs(network), &options);
+    fn random_networks_run_as_they_mean(
+        network in network(),
+        windows in windows(),
+        all_steps: bool,
+        options in options(),
+    ) {
+        let mut network = with_all_outputs(network);
+        if all_steps {
+            // Of quantities of which a recording may want some steps only.
+            let of_first = Output { population: 0, quantity: Quantity::Variable(0), readout: Readout::Max };
+            let of_second = Output { population: 1, quantity: Quantity::Event(0), readout: Readout::Count };
+            network.outputs.extend([of_first, of_second]);
+        }
+        for (recording, window) in network.recordings.iter_mut().zip(windows) {
+            recording.window = window;
+        }
+        check_with(&network, &options);
     }
 }
 
@@ -592,5 +679,80 @@ fn sums_of_weights_are_exact() {
             recordings: vec![],
         };
         check(network, false);
+    }
+}
+
+/// A program that counts finds the instructions that the same program takes when it does not count, but for the few that are
+/// around phases: where the difference goes is known from the simulator, not from the program.
+#[test]
+fn what_is_counted_is_what_the_program_takes() {
+    let ty = Type { format: Format::UNIT, saturating: true };
+    let (size, input, steps) = (300, 40, 64);
+    let sum =
+        Expr::Binary { op: BinaryOp::AddSaturating, left: Expr::Variable(1).into(), right: Expr::Variable(0).into() };
+    let kernel = Kernel {
+        variables: (0..VARIABLES).map(|index| Slot { name: format!("V{index}"), ty }).collect(),
+        events: vec!["Spike".to_owned()],
+        body: vec![Stmt::Assign { place: Place::Variable(1), value: sum }, Stmt::Emit(0)],
+        ..Kernel::default()
+    };
+    let network = with_all_outputs(Network {
+        name: "counted".to_owned(),
+        time_step_ms: None,
+        steps,
+        state: StatePolicy::Reset,
+        seed: 1,
+        inputs: vec![Input { name: "input".to_owned(), size: input, encoding: Encoding::Spikes }],
+        populations: vec![Population {
+            name: "sums".to_owned(),
+            size,
+            kernel,
+            variables: vec![Variable { initial: Values::Uniform(5), reset: true }; VARIABLES],
+            parameters: vec![],
+        }],
+        projections: vec![Projection {
+            name: "in".to_owned(),
+            source: Source::Input(0),
+            target: 0,
+            variable: 0,
+            weights: Weights::Dense((0..(input * size) as i32).map(|index| (index % 201 - 100) as i16).collect()),
+            delays: Delays::None,
+        }],
+        schedule: vec![Phase::Propagate(0), Phase::Update(0)],
+        outputs: vec![],
+        recordings: vec![Recording { population: 0, quantity: Quantity::Event(0), window: Window::WHOLE }],
+    });
+    for samples in [1, 3] {
+        let batch = NonZeroU32::new(samples).unwrap();
+        let trains: Vec<SpikeTrain> = (0..samples).map(|sample| spikes(input, steps, sample)).collect();
+        let run = |counters| {
+            let options = Options { batch, counters, ..Options::default() };
+            let image = compile(&network, &options).unwrap().image;
+            let mut machine = Machine::from_image(&image, MachineOptions::default()).unwrap();
+            let manifest = image.manifest.unwrap();
+            write_spikes(&mut machine, &manifest.inputs[0].spikes, &trains);
+            if let Some(count) = manifest.batch.count {
+                machine.write(Space::Scalar, count, &samples.to_le_bytes()).unwrap();
+            }
+            let outcome = machine.run(Limits { instructions: Some(10_000_000), ..Limits::default() }, &mut ());
+            assert!(outcome.stop.is_end(), "{}", outcome.stop);
+            (machine, manifest, outcome)
+        };
+        let (_, manifest, plain) = run(false);
+        assert_eq!(manifest.counters, None);
+        let (machine, manifest, _) = run(true);
+        let counters = manifest.counters.unwrap();
+        let table = words(&machine, counters.address, 4 * counters.phases.len() as u32);
+        let kinds: Vec<PhaseKind> = counters.phases.iter().map(|phase| phase.kind).collect();
+        let expected =
+            [PhaseKind::Nothing, PhaseKind::Reset, PhaseKind::Propagate, PhaseKind::Update, PhaseKind::Record];
+        assert_eq!(kinds, expected);
+        let net = |row: usize| u64::from(table[4 * row + 2]) - u64::from(samples * kinds[row].visits(steps));
+        let (all, samples, steps) = ((0..kinds.len()).map(net).sum::<u64>(), u64::from(samples), u64::from(steps));
+        assert_eq!(net(0), 0);
+        // Of each step its count and its jump, and what is before the first step: constants, pointers, marks.
+        let around = plain.instructions - all;
+        assert!(around >= 2 * steps * samples && around < 2 * steps * samples + 150 * samples, "{around}");
+        assert!(net(2) > 8 * 10 * steps * samples && net(3) > 10 * 4 * steps * samples, "{table:?}");
     }
 }

@@ -122,7 +122,8 @@ fn vogels_abbott_neurons() -> Result<Vec<Figure>, Failure> {
 
     let (text, elf) = (format!("{OUT}/va.toml"), format!("{OUT}/va.elf"));
     fenn_isa::file::write_whole(&root().join(&text), vogels_abbott::description(1024).as_bytes())?;
-    run("fenn-cc", &[&text, "-o", &elf])?;
+    // Nobody writes a list of spikes here; of bits there are none.
+    run("fenn-cc", &[&text, "--input", "bits", "-o", &elf])?;
     let image = Image::read(root().join(elf))?;
     let [theirs, ours] = [CV32E40X, FENN].map(|profile| vogels_abbott::compiled(&image, profile));
     let (theirs, ours) = (theirs?, ours?);

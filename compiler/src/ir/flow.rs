@@ -96,6 +96,20 @@ pub fn label_positions(code: &Code) -> BTreeMap<Label, usize> {
     labels.filter_map(|(at, item)| if let Item::Label(label) = item { Some((*label, at)) } else { None }).collect()
 }
 
+/// For each item, whether a computed jump relies on where it is: whether it lies between targets that have to be so many
+/// bytes apart. No instruction may come or go there.
+pub fn laid_out(code: &Code) -> Vec<bool> {
+    let labels = label_positions(code);
+    let mut fixed = vec![false; code.items.len()];
+    for targets in code.insts().filter_map(|inst| inst.targets.as_ref()).filter(|targets| targets.spacing.is_some()) {
+        let places = || targets.labels.iter().filter_map(|label| labels.get(label).copied());
+        if let (Some(first), Some(last)) = (places().min(), places().max()) {
+            fixed[first..last].fill(true);
+        }
+    }
+    fixed
+}
+
 impl Flow {
     /// Cuts `code` into blocks. Jumps to labels that nothing binds are left out.
     pub fn of(code: &Code) -> Self {

@@ -9,8 +9,7 @@ use fenn_isa::operand::OperandKind;
 
 use super::Lowering;
 use crate::ir::{Arg, Code, File, Reg};
-use crate::network::StatePolicy;
-use crate::place::{Home, Vectors};
+use crate::place::{Home, Ring, Vectors};
 
 /// Where a block is.
 #[derive(Debug, Clone, Copy)]
@@ -139,28 +138,35 @@ impl Lowering<'_> {
         let lane = |home: &Home| matches!(home, Home::Lane { .. });
         let variables = self.network.populations.iter().zip(&self.placement.populations);
         let mut kept = variables.flat_map(|(population, place)| population.variables.iter().zip(&place.variables));
-        !self.placement.rings.is_empty() || kept.any(|(variable, home)| !variable.reset && lane(home))
+        self.placement.rings.iter().any(|ring| self.lasts(ring))
+            || kept.any(|(variable, home)| !variable.reset && lane(home))
+    }
+
+    /// Whether a ring of sums is kept from run to run, as its variable is.
+    fn lasts(&self, ring: &Ring) -> bool {
+        !self.network.populations[ring.population].variables[ring.variable].reset
+    }
+
+    /// Nothing is on its way any more.
+    pub(super) fn clear_ring(&mut self, ring: &Ring) {
+        let zero = self.code.def_v(Op::VLui, &[0.into()]);
+        self.for_blocks(ring.bytes / 2, &[Home::Lane { row: ring.row }], |code, at| store(code, zero, at[0]));
     }
 
     /// Fills lane-local memory with what is not filled before every run: no host can.
     pub(super) fn fill_lanes(&mut self) {
-        if self.network.state == StatePolicy::Carried {
-            for (population, place) in self.network.populations.iter().zip(&self.placement.populations) {
-                for (index, variable) in population.variables.iter().enumerate() {
-                    if !variable.reset && matches!(place.variables[index], Home::Lane { .. }) {
-                        self.set_variable(
-                            &variable.initial,
-                            place.initial[index],
-                            place.variables[index],
-                            place.blocks,
-                        );
-                    }
+        for (population, place) in self.network.populations.iter().zip(&self.placement.populations) {
+            for (index, variable) in population.variables.iter().enumerate() {
+                if !variable.reset && matches!(place.variables[index], Home::Lane { .. }) {
+                    self.set_variable(&variable.initial, place.initial[index], place.variables[index], place.blocks);
                 }
             }
         }
-        for ring in &self.placement.rings {
-            let zero = self.code.def_v(Op::VLui, &[0.into()]);
-            self.for_blocks(ring.bytes / 2, &[Home::Lane { row: ring.row }], |code, at| store(code, zero, at[0]));
+        for index in 0..self.placement.rings.len() {
+            let ring = self.placement.rings[index];
+            if self.lasts(&ring) {
+                self.clear_ring(&ring);
+            }
         }
     }
 }

@@ -5,6 +5,8 @@
 //! that would need more registers than there are, with a few left over for [`super::schedule`]; what removes the most
 //! instructions goes first. Inner loops come before outer ones, so that a constant leaves as many as it can.
 //!
+//! Where a computed jump relies on the layout nothing is taken out.
+//!
 //! A loop here is what lies between a label and a branch back to it, where control enters at the label only.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +17,7 @@ use fenn_isa::timing::draws;
 use fenn_isa::{Class, Op};
 
 use super::Context;
-use crate::ir::flow::label_positions;
+use crate::ir::flow::{label_positions, laid_out};
 use crate::ir::{Arg, Code, File, Inst, Item, Reg};
 use crate::regalloc::liveness::intervals;
 
@@ -70,6 +72,15 @@ fn is_pure(inst: &Inst) -> bool {
     (arithmetic || inst.op == Op::VFill) && !draws(inst.op)
 }
 
+/// Instructions that compute the same.
+struct Equal {
+    op: Op,
+    /// All but the destination.
+    args: Vec<Arg>,
+    /// Their items and destinations.
+    members: Vec<(usize, Reg)>,
+}
+
 /// Takes out of the loop over the items `range` what can be taken out now; whether there was anything.
 fn hoist(code: &mut Code, range: Range<usize>) -> bool {
     let mut definitions: BTreeMap<Reg, u32> = BTreeMap::new();
@@ -84,19 +95,20 @@ fn hoist(code: &mut Code, range: Range<usize>) -> bool {
         }
     }
     // Equal instructions by what they compute, in the order of the first of each.
-    let mut same: Vec<(Op, Vec<Arg>, Vec<(usize, Reg)>)> = Vec::new();
-    for at in range.clone() {
+    let mut same: Vec<Equal> = Vec::new();
+    let fixed = laid_out(code);
+    for at in range.clone().filter(|at| !fixed[*at]) {
         let Item::Inst(inst) = &code.items[at] else { continue };
         let Some(def) = inst.defs().next().filter(|def| definitions[def] == 1) else { continue };
         if !is_pure(inst) || inst.uses().any(|reg| changed.contains(&reg)) {
             continue;
         }
-        match same.iter_mut().find(|(op, args, _)| *op == inst.op && *args == inst.args[1..]) {
-            Some((_, _, members)) => members.push((at, def)),
-            None => same.push((inst.op, inst.args[1..].to_vec(), vec![(at, def)])),
+        match same.iter_mut().find(|equal| equal.op == inst.op && equal.args == inst.args[1..]) {
+            Some(equal) => equal.members.push((at, def)),
+            None => same.push(Equal { op: inst.op, args: inst.args[1..].to_vec(), members: vec![(at, def)] }),
         }
     }
-    same.sort_by_key(|(_, _, members)| std::cmp::Reverse(members.len()));
+    same.sort_by_key(|equal| std::cmp::Reverse(equal.members.len()));
     let intervals: BTreeMap<Reg, (usize, usize)> =
         intervals(code).into_iter().map(|interval| (interval.reg, (interval.start, interval.end))).collect();
     let (first, last) = (2 * range.start, 2 * range.end - 1);
@@ -115,7 +127,7 @@ fn hoist(code: &mut Code, range: Range<usize>) -> bool {
     let mut moved: Vec<Item> = Vec::new();
     let mut gone: BTreeSet<usize> = BTreeSet::new();
     let mut renamed: BTreeMap<Reg, Reg> = BTreeMap::new();
-    for (_, _, members) in same {
+    for Equal { members, .. } in same {
         let inside = |reg: Reg| intervals[&reg].0 >= first && intervals[&reg].1 <= last;
         let members: Vec<_> = members.into_iter().filter(|(_, reg)| inside(*reg)).collect();
         let Some((at, kept)) = members.first().copied() else { continue };

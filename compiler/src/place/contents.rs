@@ -42,5 +42,9 @@ pub(super) fn contents(
             vector.put_codes(at + VECTOR_BYTES as usize, &[generator.s1 as i16]);
         }
     }
+    if let Some(count) = placement.count {
+        // Whoever starts the program without a host has one sample.
+        scalar.put_words(count as usize, [1]);
+    }
     [scalar, vector, dram].into_iter().filter_map(Bytes::into_segment).collect()
 }

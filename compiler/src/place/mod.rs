@@ -22,7 +22,7 @@ use fenn_isa::memory::{LANES, Space, VECTOR_BYTES};
 
 use crate::backend::Options;
 use crate::kernel::Kernel;
-use crate::network::{Delays, Network, Population, Quantity, Readout, Source, StatePolicy, Values};
+use crate::network::{Delays, Network, Population, Quantity, Readout, Source, StatePolicy, Values, Window};
 use crate::regalloc::{SCALAR_SPILL_BYTES, VECTOR_SPILL_BYTES};
 
 mod bundle;
@@ -58,6 +58,14 @@ pub struct Placement {
     pub seeds: Option<u32>,
     /// The word that tells a host that the program is done.
     pub ready_flag: Option<u32>,
+    /// The most samples in a launch.
+    pub samples: u32,
+    /// The word in which a host says how many samples a launch has, if it can have several.
+    pub count: Option<u32>,
+    /// Where several samples' costs are noted.
+    pub marks: Option<u32>,
+    /// The table of counters and its rows, if there is one.
+    pub counters: Option<(u32, u32)>,
     /// Initial contents.
     pub segments: Vec<Segment>,
     /// Every array, for the report.
@@ -101,14 +109,14 @@ pub enum InputPlace {
     List(SpikeList),
 }
 
-/// A list of spikes in scalar memory, one part per step. A part is a word with the address of the next part, and for each
+/// A list of spikes in scalar memory, one part per step of each sample of a launch. A part is a word with the address of the next part, and for each
 /// neuron `n` that spikes, in rising order, the word `base + scale·n`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SpikeList {
     /// Of the first part.
     pub address: u32,
-    /// Bytes kept for all parts.
-    pub bytes: u32,
+    /// Bytes kept for all parts of a sample.
+    pub sample_bytes: u32,
     /// With [`SpikeList::scale`], makes an entry the address of what the first reader looks up for the neuron, where all
     /// readers look up something as far apart; otherwise 0.
     pub base: u32,
@@ -118,7 +126,7 @@ pub struct SpikeList {
     pub readers: u32,
 }
 
-/// Spikes in scalar memory.
+/// Spikes in scalar memory. Where each step has a slot, those of a launch's samples follow each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spikes {
     /// Of the first slot.
@@ -156,7 +164,7 @@ impl Spikes {
         4 * self.words
     }
 
-    /// Slots in all.
+    /// Slots of one sample.
     pub fn count(&self) -> u32 {
         match self.slots {
             Slots::Latest => 1,
@@ -222,14 +230,18 @@ pub struct PopulationPlace {
     pub variables: Vec<Home>,
     /// Of variables that differ from neuron to neuron, what they begin with, where the program has to bring it there.
     pub initial: Vec<Option<Vectors>>,
-    /// Of variables in lane-local memory that a host reads, the copy at the end of a run.
+    /// Of variables that a host reads after a run and cannot read where they are, for they are in lane-local memory or the
+    /// next sample's by then: the copy at the end of a run. Those of a launch's samples follow each other.
     pub copies: Vec<Option<Vectors>>,
     /// One for each parameter that differs from neuron to neuron.
     pub parameters: Vec<Option<Vectors>>,
     /// One for each event.
     pub events: Vec<Spikes>,
-    /// One for each variable that is recorded: step 0, all blocks together.
+    /// One for each variable that is recorded: the first step that is kept, all blocks together, and so on; the samples of
+    /// a launch follow each other. Behind the last there is room for one more, unless the last step of a run is kept.
     pub records: Vec<Option<u32>>,
+    /// One for each event of which only some steps are kept: the first of these.
+    pub kept: Vec<Option<u32>>,
 }
 
 /// Places every array of `network`, which has been verified.
@@ -238,11 +250,17 @@ pub struct PopulationPlace {
 /// A memory that is too small.
 pub fn place(network: &Network, options: &Options) -> Result<Placement, DoesNotFit> {
     let mut allocator = Allocator::default();
-    let mut placement = Placement::default();
+    let samples = options.batch.get();
+    let mut placement = Placement { samples, ..Placement::default() };
     allocator.take("register spills".to_owned(), Space::Scalar, SCALAR_SPILL_BYTES.into(), None);
     allocator.take("register spills".to_owned(), Space::Vector, VECTOR_SPILL_BYTES.into(), None);
     if options.ready_flag {
         placement.ready_flag = Some(allocator.take("ready flag".to_owned(), Space::Scalar, 4, None));
+    }
+    if samples > 1 {
+        placement.count = Some(allocator.take("samples of a launch".to_owned(), Space::Scalar, 4, None));
+        let bytes = 8 * (u64::from(samples) + 1);
+        placement.marks = Some(allocator.take("cost of each sample".to_owned(), Space::Scalar, bytes, None));
     }
     let (groups, actions) = plan::plan(network);
     let mut drafts = bundle::drafts(network, options, groups);
@@ -250,7 +268,7 @@ pub fn place(network: &Network, options: &Options) -> Result<Placement, DoesNotF
     let depths = Depths::of(network);
     for index in 0..network.populations.len() {
         let lane = bundle::lane_variables(network, &drafts, index);
-        placement.populations.push(population(network, index, &lane, &depths, &mut allocator));
+        placement.populations.push(population(network, index, &lane, &depths, samples, &mut allocator));
     }
     if draws_random_numbers(network) {
         let bytes = 2 * u64::from(VECTOR_BYTES);
@@ -263,6 +281,11 @@ pub fn place(network: &Network, options: &Options) -> Result<Placement, DoesNotF
         let place = input(network, index, depths.inputs[index], &placement.bundles, options, &mut allocator);
         placement.inputs.push(place);
     }
+    if options.counters {
+        let rows = PHASES_BESIDES + placement.actions.len() as u32;
+        let bytes = 16 * u64::from(rows);
+        placement.counters = Some((allocator.take("counters".to_owned(), Space::Scalar, bytes, None), rows));
+    }
     placement.buffers = bundle::buffers(&placement.bundles, &mut allocator);
     // Rows are read one vector ahead.
     if placement.bundles.iter().any(Bundle::reads_ahead) {
@@ -273,6 +296,9 @@ pub fn place(network: &Network, options: &Options) -> Result<Placement, DoesNotF
     placement.arrays = allocator.arrays;
     Ok(placement)
 }
+
+/// What is counted besides the actions of a step: nothing, the reset, and what is kept of a step.
+const PHASES_BESIDES: u32 = 3;
 
 /// Where an input's spikes go, once the weights have been placed.
 fn input(
@@ -289,17 +315,18 @@ fn input(
     let listed = options.listed_spikes(network, index).filter(|_| !readers.iter().any(|bundle| bundle.needs_bits()));
     let Some(listed) = listed else {
         let slots = Slots::Steps { before: depth, steps: network.steps };
-        return InputPlace::Bits(spikes(allocator, name, input.size, slots));
+        return InputPlace::Bits(spikes(allocator, name, input.size, slots, options.batch.get()));
     };
-    let bytes = 4 * (u64::from(network.steps) + listed);
+    let sample_bytes = 4 * (u64::from(network.steps) + listed);
+    let bytes = sample_bytes.saturating_mul(options.batch.get().into());
     let address = allocator.take(name, Space::Scalar, bytes, None);
     let looked_up: Vec<(u32, u32)> = readers.iter().flat_map(|bundle| bundle.looked_up()).collect();
     let (base, scale) = match looked_up.first() {
         Some(first) if looked_up.iter().all(|(_, stride)| *stride == first.1) => *first,
         _ => (0, 1),
     };
-    let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-    InputPlace::List(SpikeList { address, bytes, base, scale, readers: readers.len() as u32 })
+    let sample_bytes = u32::try_from(sample_bytes).unwrap_or(u32::MAX);
+    InputPlace::List(SpikeList { address, sample_bytes, base, scale, readers: readers.len() as u32 })
 }
 
 /// Bytes of a dense row for `size` targets.
@@ -307,9 +334,11 @@ pub fn row_bytes(size: u32) -> u64 {
     u64::from(size.div_ceil(LANES as u32)) * u64::from(VECTOR_BYTES)
 }
 
-fn spikes(allocator: &mut Allocator, name: String, neurons: u32, slots: Slots) -> Spikes {
+fn spikes(allocator: &mut Allocator, name: String, neurons: u32, slots: Slots, samples: u32) -> Spikes {
     let mut spikes = Spikes { address: 0, words: neurons.div_ceil(32), slots };
-    let bytes = u64::from(spikes.slot_bytes()) * u64::from(spikes.count());
+    let samples = if matches!(slots, Slots::Steps { .. }) { samples } else { 1 };
+    let slots = u64::from(spikes.count()) * u64::from(samples);
+    let bytes = u64::from(spikes.slot_bytes()).saturating_mul(slots);
     spikes.address = allocator.take(name, Space::Scalar, bytes, None);
     spikes
 }
@@ -374,6 +403,7 @@ fn population(
     index: usize,
     lane: &[usize],
     depths: &Depths,
+    samples: u32,
     allocator: &mut Allocator,
 ) -> PopulationPlace {
     let population = &network.populations[index];
@@ -408,15 +438,16 @@ fn population(
     }
     let variables: Vec<Home> =
         variables.into_iter().map(|place| place.expect("a variable is a target or it is not")).collect();
-    let mut beside = |what: &str, variable: usize| {
+    let mut beside = |what: &str, variable: usize, times: u32| {
         let slot = &kernel.variables[variable];
         let name = format!("{name}.{} {what}", slot.name);
-        vectors(allocator.take(name, Space::Vector, whole, Some(slot.ty.format)), 1)
+        let bytes = whole.saturating_mul(times.into());
+        vectors(allocator.take(name, Space::Vector, bytes, Some(slot.ty.format)), 1)
     };
     let is_lane = |variable: usize| matches!(variables[variable], Home::Lane { .. });
     let initial = population.variables.iter().enumerate().map(|(index, variable)| {
         let differs = matches!(variable.initial, Values::PerNeuron(_));
-        (differs && (variable.reset || is_lane(index))).then(|| beside("at reset", index))
+        (differs && (variable.reset || is_lane(index))).then(|| beside("at reset", index, 1))
     });
     let initial = initial.collect();
     let read = |variable| {
@@ -425,18 +456,29 @@ fn population(
         outputs.into_iter().any(|output| (output.population, output.quantity) == (index, quantity))
     };
     let copies = (0..variables.len())
-        .map(|variable| (is_lane(variable) && read(variable)).then(|| beside("at the end", variable)))
+        .map(|variable| {
+            let copied = (is_lane(variable) || samples > 1) && read(variable);
+            copied.then(|| beside("at the end", variable, samples))
+        })
         .collect();
+    // Windows that end before the run do, leave their pointers behind the last step kept until the sample's end.
+    let places = |window: Window| {
+        let count = window.count(network.steps);
+        let last = window.from + count.saturating_sub(1) * window.every;
+        u64::from(count) * u64::from(samples) + u64::from(last + 1 < network.steps)
+    };
     let records = kernel.variables.iter().enumerate().map(|(variable, slot)| {
-        network.is_recorded(index, Quantity::Variable(variable)).then(|| {
-            let name = format!("{name}.{} of every step", slot.name);
-            allocator.take(name, Space::Vector, whole * u64::from(network.steps), Some(slot.ty.format))
+        network.kept(index, Quantity::Variable(variable)).map(|window| {
+            let name = format!("{name}.{} of {}", slot.name, steps_of(window));
+            let bytes = whole.saturating_mul(places(window));
+            allocator.take(name, Space::Vector, bytes, Some(slot.ty.format))
         })
     });
     let records = records.collect();
+    let window = |event| network.kept(index, Quantity::Event(event));
     let events = kernel.events.iter().enumerate().map(|(event, event_name)| {
         let depth = depths.events[index][event];
-        let slots = if network.is_recorded(index, Quantity::Event(event)) {
+        let slots = if window(event) == Some(Window::WHOLE) {
             Slots::Steps { before: depth + 1, steps: network.steps }
         } else if depth == 0 {
             Slots::Latest
@@ -445,10 +487,28 @@ fn population(
             let position = carries_spikes(network).then(|| allocator.take(name, Space::Scalar, 4, None));
             Slots::Ring { count: depth + 1, position }
         };
-        spikes(allocator, format!("{name}.{event_name} spikes"), *size, slots)
+        spikes(allocator, format!("{name}.{event_name} spikes"), *size, slots, samples)
     });
     let events = events.collect();
-    PopulationPlace { blocks, variables, initial, copies, parameters, events, records }
+    let kept = kernel.events.iter().enumerate().map(|(event, event_name)| {
+        window(event).filter(|window| *window != Window::WHOLE).map(|window| {
+            let name = format!("{name}.{event_name} of {}", steps_of(window));
+            let bytes = 4 * u64::from(size.div_ceil(32)) * places(window);
+            allocator.take(name, Space::Scalar, bytes, None)
+        })
+    });
+    let kept = kept.collect();
+    PopulationPlace { blocks, variables, initial, copies, parameters, events, records, kept }
+}
+
+/// Which steps a window has, in words.
+fn steps_of(window: Window) -> String {
+    match window {
+        Window::WHOLE => "every step".to_owned(),
+        Window { from: 0, every } => format!("every {every} steps"),
+        Window { from, every: 1 } => format!("the steps from {from} on"),
+        Window { from, every } => format!("every {every} steps from {from} on"),
+    }
 }
 
 /// The parameters that differ from neuron to neuron.

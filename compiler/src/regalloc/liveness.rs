@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::ir::flow::{Flow, Liveness, label_positions};
+use crate::ir::flow::{Flow, Liveness, label_positions, laid_out};
 use crate::ir::{Code, Item, Reg};
 
 /// Where a register's value is wanted.
@@ -57,16 +57,12 @@ pub(crate) fn intervals(code: &Code) -> Vec<Interval> {
 fn depths(code: &Code) -> Vec<i32> {
     const LAID_OUT: i32 = 100;
     let labels = label_positions(code);
-    let mut depth = vec![0; code.items.len()];
+    let mut depth: Vec<i32> = laid_out(code).into_iter().map(|fixed| if fixed { LAID_OUT } else { 0 }).collect();
     for (at, item) in code.items.iter().enumerate() {
         let Item::Inst(inst) = item else { continue };
-        let places = || inst.targets().filter_map(|label| labels.get(&label).copied());
-        if let Some(head) = places().min().filter(|head| *head <= at) {
+        let heads = inst.targets().filter_map(|label| labels.get(&label).copied());
+        if let Some(head) = heads.min().filter(|head| *head <= at) {
             depth[head..=at].iter_mut().for_each(|depth| *depth += 1);
-        }
-        let spaced = inst.targets.as_ref().is_some_and(|targets| targets.spacing.is_some());
-        if let (true, Some(first), Some(last)) = (spaced, places().min(), places().max()) {
-            depth[first..last].iter_mut().for_each(|depth| *depth += LAID_OUT);
         }
     }
     depth

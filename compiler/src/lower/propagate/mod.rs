@@ -17,6 +17,9 @@ mod ring;
 mod sorted;
 mod sparse;
 
+/// What one loop over the spikes adds: a part of dense rows, and sparse rows.
+type Loop<'a> = (Option<(&'a Dense, dense::Chunk)>, &'a [&'a SparseRows]);
+
 impl Lowering<'_> {
     pub(super) fn propagate(&mut self, index: usize) {
         let bundle = &self.placement.bundles[index];
@@ -45,7 +48,7 @@ impl Lowering<'_> {
         let dense = parts.iter().filter_map(|part| if let Part::Dense(rows) = part { Some(rows) } else { None });
         // The first loop, which is for sparse rows too, has vector registers for them.
         let mut held = dense::CHUNK - 6 * (sparse.len() as u32).min(2);
-        let mut loops: Vec<(Option<(&Dense, dense::Chunk)>, &[&SparseRows])> = Vec::new();
+        let mut loops: Vec<Loop> = Vec::new();
         for rows in dense {
             loops.extend(dense::chunks(rows, held).into_iter().map(|chunk| (Some((rows, chunk)), &[][..])));
             held = dense::CHUNK;
@@ -59,17 +62,11 @@ impl Lowering<'_> {
             if chunk.is_none() && sparse.is_empty() {
                 continue;
             }
-            self.near_loop(bundle, chunk, sparse, index + 1 == count);
+            self.near_loop(bundle, (chunk, sparse), index + 1 == count);
         }
     }
 
-    fn near_loop(
-        &mut self,
-        bundle: &Bundle,
-        chunk: Option<(&Dense, dense::Chunk)>,
-        sparse: &[&SparseRows],
-        last: bool,
-    ) {
+    fn near_loop(&mut self, bundle: &Bundle, (chunk, sparse): Loop<'_>, last: bool) {
         let spikes = self.spikes_of(bundle);
         let none = self.code.label();
         let open = self.open_spikes(spikes, last, none);
