@@ -195,7 +195,7 @@ pub fn compiler_cases(folder: &Path) -> Result<Vec<Case>, Failure> {
     )?);
     let large = "size = 4\nencoding = { kind = \"spikes\" }";
     let weights = "weights = { file = \"weights.bin\", dtype = \"int16\", columns = 3 }";
-    let many = NETWORK.replace(large, "size = 400000").replace(weights, "weights = 0.5");
+    let many = NETWORK.replace(large, "size = 40000").replace(weights, "weights = 0.5");
     let file = write(&folder, "many.toml", &many)?;
     let case = |name, options: &[&str], words| {
         let options = options.iter().map(|option| (*option).to_owned());
@@ -280,6 +280,19 @@ fn compile_case(
 }
 
 impl Case {
+    /// Makes the mistake; what the tool says, without the path of the folder, and its exit code.
+    ///
+    /// # Errors
+    /// The tool is not there.
+    pub fn said(&self) -> Result<(String, i32), Failure> {
+        let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
+        let output = attempt(self.tool, &arguments)?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let place = self.unwritten.as_deref().and_then(Path::parent);
+        let said = place.map_or(said.clone(), |place| said.replace(&format!("{}/", place.display()), ""));
+        Ok((said, output.status.code().unwrap_or(-1)))
+    }
+
     /// Makes the mistake.
     ///
     /// # Errors

@@ -12,6 +12,8 @@ use fenn_assembler::pseudo::PSEUDOS;
 use fenn_isa::Op;
 use fenn_isa::text::{Part, parts};
 
+use crate::bad_input;
+use crate::part::Failure;
 use crate::shared::root;
 use crate::tools::{ToolError, run};
 
@@ -27,6 +29,7 @@ pub fn pages() -> Result<Vec<(String, String)>, ToolError> {
     let mut pages = vec![("pseudos", pseudos()), ("lints", lints())];
     pages.push(("equations", documentation("compiler/src/equation.rs", "# The language")?));
     pages.push(("description", documentation("compiler/src/description.rs", "# The format")?));
+    pages.push(("mistakes", mistakes().map_err(|error| ToolError(error.to_string()))?));
     for tool in TOOLS {
         pages.push((tool, format!("```text\n{}\n```\n", run(tool, &["--help"])?.trim_end())));
     }
@@ -48,6 +51,23 @@ fn pseudos() -> String {
         let _ = writeln!(text, "| `{}` | {}{long} | {} |", pseudo.syntax, code(pseudo.rows), pseudo.doc);
     }
     text
+}
+
+/// Each mistake of the compiler's table, and what it says to it.
+fn mistakes() -> Result<String, Failure> {
+    let mut text = String::new();
+    for case in bad_input::compiler_cases(&root().join("out/book"))? {
+        let (said, code) = case.said()?;
+        let name = case.name;
+        let said = said.trim_end();
+        let _ = write!(
+            text,
+            "## {}{}\n\nExit code {code}.\n\n```text\n{said}\n```\n\n",
+            name[..1].to_uppercase(),
+            &name[1..]
+        );
+    }
+    Ok(text)
 }
 
 /// A line of a pseudo-instruction's expansion, as a source would have it.

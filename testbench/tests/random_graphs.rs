@@ -74,23 +74,23 @@ fn random_graphs_pass() {
 #[test]
 fn other_graphs_fail() {
     let folder = tempfile::tempdir().unwrap();
-    let mut caught = 0;
     let mut tried = 0;
     for (name, case) in basics() {
-        // Half of the weights of one matrix, or another delay.
         let mut other = case.clone();
-        let changed = other.graph.nodes.values_mut().find_map(|node| match node {
+        let weights = other.graph.nodes.values_mut().filter_map(|node| match node {
             Node::Linear(weight) | Node::Affine(weight, _) => Some(&mut weight.data),
             _ => None,
         });
-        let Some(weights) = changed else { continue };
-        weights.iter_mut().for_each(|weight| *weight *= 0.5);
+        weights.flatten().for_each(|weight| *weight *= 0.5);
+        if other.graph == case.graph {
+            continue;
+        }
         let file = folder.path().join("other.nir");
         write(&other.graph, &file).unwrap();
         tried += 1;
         let found = compare_file(&case, &file, folder.path(), &[]);
         assert!(!found.units.is_empty() || !found.outputs.is_empty(), "{name}\n{found}");
-        caught += usize::from(!found.passes());
+        assert!(!found.passes(), "{name}\n{found}");
     }
-    assert!(tried > 20 && caught == tried, "{caught} of {tried}");
+    assert!(tried > 20, "{tried}");
 }
