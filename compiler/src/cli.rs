@@ -17,6 +17,7 @@ use fenn_isa::memory::{ConfigError, MachineConfig, Space};
 use crate::backend::{self, CompileError, compile};
 use crate::contract::{InputForm, Kept};
 use crate::description::DescriptionError;
+use crate::export::ExportError;
 use crate::import::{
     Comparison, ForcedFormat, ForcedRounding, ImportError, Method, Record, Reset, RoundingName, SpikeFrom,
 };
@@ -24,6 +25,7 @@ use crate::network::Readout;
 use crate::nir::NirError;
 use crate::place::{RowLayout, WeightMemory};
 
+mod explain;
 mod front;
 mod report;
 mod samples;
@@ -34,6 +36,8 @@ Examples:
   fenn-cc braille.nir --dt 1e-4 --calibrate sample0.csv --report -o braille.elf
   fenn-cc network.toml --record all --window last:20 -o recorded.elf
   fenn-cc network.toml --check
+  fenn-cc cnn.nir --dt 1 --steps 100 --check --explain
+  fenn-cc network.toml --check --export-nir network.nir
 
 Exit codes:
   0  done
@@ -69,9 +73,15 @@ pub struct Arguments {
     /// Print memory use, code size and, for NIR, the choice of formats.
     #[arg(long)]
     pub report: bool,
+    /// Print, layer by layer, formats, memory, instructions, and why they are so.
+    #[arg(long, conflicts_with_all = ["report", "json"])]
+    pub explain: bool,
     /// Print the report as one JSON object.
     #[arg(long, conflicts_with = "report")]
     pub json: bool,
+    /// Write the network as it runs, all numbers rounded, as a NIR graph.
+    #[arg(long, value_name = "FILE.nir")]
+    pub export_nir: Option<PathBuf>,
     /// Write the machine code before register allocation to FILE, `-` for standard output.
     #[arg(long, value_name = "FILE")]
     pub listing: Option<PathBuf>,
@@ -345,6 +355,14 @@ pub enum Failure {
         /// Everything against it.
         errors: Vec<ImportError>,
     },
+    /// The network is no NIR graph.
+    #[error("{}", .errors.iter().map(|error| format!("{}: {error}", path.display())).collect::<Vec<_>>().join("\n"))]
+    Export {
+        /// The network's file.
+        path: PathBuf,
+        /// Everything against it.
+        errors: Vec<ExportError>,
+    },
     /// A calibration file is wrong.
     #[error("{0}")]
     Samples(String),
@@ -395,6 +413,7 @@ impl Failure {
             | Self::Drawn(_)
             | Self::Nir(_)
             | Self::Import { .. }
+            | Self::Export { .. }
             | Self::Samples(_)
             | Self::Program(_)
             | Self::Write { .. } => 1,
@@ -441,6 +460,10 @@ pub fn run(arguments: &Arguments, terminal: Terminal) -> Result<Printed, Failure
         let window = kept.window(steps).ok_or_else(|| Failure::Usage(message()))?;
         loaded.network.recordings.iter_mut().for_each(|recording| recording.window = window);
     }
+    let exported = match &arguments.export_nir {
+        Some(target) => Some((target, front::exported(path, target, &loaded.network)?)),
+        None => None,
+    };
     let options = backend::Options {
         config,
         profile: arguments.profile,
@@ -465,8 +488,15 @@ pub fn run(arguments: &Arguments, terminal: Terminal) -> Result<Printed, Failure
     if arguments.report {
         printed.output.push_str(&report::text(&loaded, &compiled));
     }
+    if arguments.explain {
+        printed.output.push_str(&explain::text(&loaded, &compiled));
+    }
     if arguments.json {
         printed.output.push_str(&format!("{:#}\n", report::json(&loaded, &compiled)));
+    }
+    if let Some((target, exported)) = &exported {
+        crate::nir::write(&exported.graph, target)?;
+        printed.warnings.push_str(&front::rules(target, exported));
     }
     if let Some(output) = output {
         compiled.image.write(output)?;

@@ -146,26 +146,26 @@ fn population(
 
 /// What decided about formats.
 fn why(neurons: &Neurons, candidates: &[Candidate]) -> String {
-    let (Some(best), worst) = (candidates.first(), candidates.last()) else { return String::new() };
+    let Some(chosen) = candidates.first() else { return String::new() };
     let of = |candidate: &Candidate| match candidate.agreement.deviation_percent {
         Some(deviation) => format!("{deviation:.2} % deviation of V"),
         None => format!("{:.2} mismatched spikes", candidate.cost),
     };
-    match worst {
-        Some(worst) if candidates.len() > 1 => {
-            let equal = candidates.iter().filter(|candidate| candidate.cost == best.cost).count();
-            let least =
-                if equal > 1 { format!(", of {equal} equals the one that saturates least") } else { String::new() };
-            let some = if best.neurons < neurons.size {
-                format!(" on {} of its neurons", best.neurons)
-            } else {
-                String::new()
-            };
-            let (count, best, worst) = (candidates.len(), of(best), of(worst));
-            format!("best of {count} pairs tried{some}: {best}{least}; the worst has {worst}")
-        }
-        _ => format!("the only pair that was asked for or is possible: {}", of(best)),
+    if candidates.len() == 1 {
+        return format!("the only pair that was asked for or is possible: {}", of(chosen));
     }
+    let least = candidates.iter().map(|candidate| candidate.cost).fold(f64::INFINITY, f64::min);
+    let best = if chosen.cost > least {
+        format!(", as good as the least of {least:.2} but for chance, and it saturates less or has more room")
+    } else {
+        String::new()
+    };
+    let some = match chosen.neurons < neurons.size {
+        true => format!(" on {} of its neurons", chosen.neurons),
+        false => String::new(),
+    };
+    let worst = candidates.iter().max_by(|a, b| a.cost.total_cmp(&b.cost)).map(of).unwrap_or_default();
+    format!("of {} pairs tried{some}: {}{best}; the worst has {worst}", candidates.len(), of(chosen))
 }
 
 /// Updates of neurons in the validation's runs of the interpreter together, at most: a second or two.

@@ -336,7 +336,7 @@ fn the_search_finds_formats_that_follow_floating_point() {
     let report = import(&graph, &options).unwrap().report;
     for (population, agreement) in report.populations.iter().zip(&report.validation.populations) {
         assert!(population.candidates.len() >= 16, "{}", population.name);
-        assert!(population.candidates.is_sorted_by(|a, b| a.cost <= b.cost));
+        assert!(population.candidates[1..].is_sorted_by(|a, b| a.cost <= b.cost));
         assert_eq!(population.formats, population.candidates[0].formats);
         match agreement.deviation_percent {
             Some(deviation) => assert!(deviation < 2.0, "{}: V deviates by {deviation} %", population.name),

@@ -6,11 +6,13 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use clap::ValueEnum;
 use fenn_isa::memory::Space;
 
 use super::samples::{Samples, Target, load};
 use super::{Arguments, Failure};
 use crate::description::{self, Conversion, DescriptionError};
+use crate::export::{ExportRules, Exported, export};
 use crate::import::{self, Calibration, ImportReport, Record, import};
 use crate::network::{Network, Quantity, Recording, Window};
 use crate::nir;
@@ -48,6 +50,27 @@ pub(super) fn description(path: &Path, arguments: &Arguments, color: bool) -> Re
     }
     let warnings = described.warnings.render(color);
     Ok(Loaded { network, conversions: described.conversions, import: None, warnings })
+}
+
+/// The network as a NIR graph that is to be written to `target`.
+pub(super) fn exported(path: &Path, target: &Path, network: &Network) -> Result<Exported, Failure> {
+    super::check_output(path, target)?;
+    export(network).map_err(|errors| Failure::Export { path: path.to_owned(), errors })
+}
+
+/// How an exported graph is to be read, for a terminal.
+pub(super) fn rules(target: &Path, exported: &Exported) -> String {
+    let ExportRules { dt, method, reset, comparison, spike_from } = exported.rules;
+    let name = |value: Option<clap::builder::PossibleValue>| value.map(|value| value.get_name().to_owned());
+    let options = [
+        ("method", name(method.to_possible_value())),
+        ("reset", name(reset.to_possible_value())),
+        ("compare", name(comparison.to_possible_value())),
+        ("spike-from", name(spike_from.to_possible_value())),
+    ];
+    let options: String =
+        options.into_iter().filter_map(|(name, value)| Some(format!(" --{name} {}", value?))).collect();
+    format!("{} means the same network with --dt {dt}{options}\n", target.display())
 }
 
 /// Everything that `record` asks for.

@@ -12,19 +12,19 @@ use crate::network::{Network, StatePolicy, Values};
 /// Candidates of a population that are shown; JSON has all.
 const CANDIDATES_SHOWN: usize = 5;
 
-/// Rows of cells, aligned: the first column to the left, the others to the right.
-struct Table {
+/// Rows of cells, aligned: the first columns to the left, the others to the right.
+pub(super) struct Table {
     rows: Vec<Vec<String>>,
     left: usize,
 }
 
 impl Table {
     /// `left`: how many columns are text.
-    fn new(head: &[&str], left: usize) -> Self {
+    pub(super) fn new(head: &[&str], left: usize) -> Self {
         Self { rows: vec![head.iter().map(|cell| (*cell).to_owned()).collect()], left }
     }
 
-    fn row(&mut self, cells: Vec<String>) {
+    pub(super) fn row(&mut self, cells: Vec<String>) {
         self.rows.push(cells);
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Contract: for each population, pairs of formats for `I` and `V` are tried on the population alone: its Inputs and
 //! the floating-point spikes of all other populations drive it, and its spikes (or its `V`, if it does not spike) are compared with
-//! the floating-point run. The cheapest pair wins; among equals the one that saturates less, then the finest of those with
-//! room to spare. The search is the same on every
+//! the floating-point run. The cheapest pair wins; among equals (for spikes: among those whose mismatches differ by no more than
+//! chance) the one that saturates less, then the finest of those with room to spare. The search is the same on every
 //! machine, however many threads it has: effort is bounded by counted work, not by time.
 //!
 //! Why by trying: the range of a variable says little. Potentials far below the threshold may saturate without harm,
@@ -17,6 +17,7 @@
 //!
 //! Not here: scaling of weights and potentials.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use fenn_isa::fixed::Format;
@@ -31,7 +32,7 @@ use super::linear::Map;
 use super::model::{Connection, Model, Neurons, OnSpike};
 use super::options::{Calibration, ForcedFormat, Part};
 use super::quantize::{Formats, Roundings, convertible};
-use super::report::Candidate;
+use super::report::{Agreement, Candidate};
 use super::trains::Trains;
 use super::trial::Trial;
 
@@ -46,7 +47,7 @@ const FINALISTS: usize = 16;
 const HEADROOM: f64 = 1.5;
 
 /// Among formats that do equally well, one that holds this times what was reached is preferred.
-const SPARE: f64 = 2.0;
+const SPARE: f64 = 1.25;
 
 /// The largest number must have at least this many codes.
 const LEAST_CODES: f64 = 8.0;
@@ -330,13 +331,15 @@ fn best(trial: &Trial<'_>, order: &Order, cases: &[Case], mut pairs: Vec<Formats
         let keep = FINALISTS.max(pairs.len() / 2);
         pairs = order.ranked(trial.candidates(&pairs, &few)).into_iter().take(keep).map(|c| c.formats).collect();
     }
-    order.ranked(trial.candidates(&pairs, &all))
+    order.chosen(trial.candidates(&pairs, &all))
 }
 
 /// Which of two pairs is the better one.
 struct Order {
     /// The largest |I| and |V| in floating point.
     reached: [f64; 2],
+    /// Samples and disturbed copies.
+    cases: [usize; 2],
 }
 
 impl Order {
@@ -345,7 +348,9 @@ impl Order {
             let all = cases.iter().fold(Range::default(), |all, case| all.union(of(&case.float)[index]));
             all.max.max(-all.min)
         };
-        Self { reached: [largest(|float| &float.currents), largest(|float| &float.reached)] }
+        let copies = cases.iter().filter(|case| case.jittered).count();
+        let reached = [largest(|float| &float.currents), largest(|float| &float.reached)];
+        Self { reached, cases: [cases.len() - copies, copies] }
     }
 
     fn ranked(&self, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
@@ -353,7 +358,35 @@ impl Order {
         candidates
     }
 
-    fn compare(&self, a: &Candidate, b: &Candidate) -> std::cmp::Ordering {
+    /// The one to take comes first, the others by cost.
+    fn chosen(&self, candidates: Vec<Candidate>) -> Vec<Candidate> {
+        let mut candidates = self.ranked(candidates);
+        let Some(best) = candidates.first() else { return candidates };
+        let total = |candidate: &Candidate| {
+            let Agreement { mismatches, mismatches_jittered, .. } = candidate.agreement;
+            mismatches * self.cases[0] as f64 + mismatches_jittered * self.cases[1] as f64
+        };
+        // Mismatches are rare events: their number is uncertain by its root.
+        let bound = match best.agreement.deviation_percent {
+            Some(_) => total(best),
+            None => total(best) + total(best).sqrt() + 1.0,
+        };
+        let within = |candidate: &&(usize, &Candidate)| {
+            candidate.1.agreement.deviation_percent.is_none() && total(candidate.1) <= bound
+        };
+        let among = candidates.iter().enumerate().collect::<Vec<_>>();
+        let chosen = among.iter().filter(within).min_by(|a, b| self.by_room(a.1, b.1)).map_or(0, |(index, _)| *index);
+        let chosen = candidates.remove(chosen);
+        candidates.insert(0, chosen);
+        candidates
+    }
+
+    fn compare(&self, a: &Candidate, b: &Candidate) -> Ordering {
+        a.cost.total_cmp(&b.cost).then_with(|| self.by_room(a, b))
+    }
+
+    /// Which saturates less, has room, and is finer.
+    fn by_room(&self, a: &Candidate, b: &Candidate) -> Ordering {
         let saturations = |c: &Candidate| c.agreement.saturations_current + c.agreement.saturations_potential;
         let formats = |c: &Candidate| [c.formats.current, c.formats.potential];
         // Other samples go further than those of calibration.
@@ -362,11 +395,7 @@ impl Order {
             room.filter(|(format, reached)| SPARE * reached <= format.to_f64(i16::MAX)).count()
         };
         let finer = |c: &Candidate| formats(c).iter().map(|format| u32::from(format.fraction_bits())).sum::<u32>();
-        a.cost
-            .total_cmp(&b.cost)
-            .then(saturations(a).cmp(&saturations(b)))
-            .then(spare(b).cmp(&spare(a)))
-            .then(finer(b).cmp(&finer(a)))
+        saturations(a).cmp(&saturations(b)).then(spare(b).cmp(&spare(a))).then(finer(b).cmp(&finer(a)))
     }
 }
 
@@ -389,7 +418,7 @@ fn descended(trial: &Trial<'_>, order: &Order, cases: &[usize], pairs: &[Formats
             best = found.map_or(best, |candidate| candidate.formats);
         }
         if best == before {
-            return order.ranked(tried.into_values().collect());
+            return order.chosen(tried.into_values().collect());
         }
     }
 }

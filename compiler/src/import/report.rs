@@ -43,7 +43,7 @@ pub struct PopulationReport {
     pub current: Range,
     /// The potential before resets, in floating point.
     pub potential: Range,
-    /// All pairs of formats tried on all calibration spikes, the best first; the population alone, driven by the
+    /// All pairs of formats tried on all calibration spikes: the one that was taken, then the others, the cheapest first; the population alone, driven by the
     /// floating-point spikes of the others.
     pub candidates: Vec<Candidate>,
 }

@@ -1,5 +1,7 @@
 //! Graphs for the importer's tests, and a second simulator that works on graphs as they are.
 
+#![allow(dead_code, reason = "every test that includes this uses another part of it")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
