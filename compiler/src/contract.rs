@@ -207,7 +207,8 @@ fn phases(network: &Network, placement: &Placement) -> Vec<Phase> {
         Action::Update(population) => phase(&network.populations[*population].name, PhaseKind::Update),
     });
     let before = [phase("counting", PhaseKind::Nothing), phase("state", PhaseKind::Reset)];
-    before.into_iter().chain(actions).chain([phase("steps", PhaseKind::Record)]).collect()
+    let behind = [phase("steps", PhaseKind::Record), phase("samples", PhaseKind::Finish)];
+    before.into_iter().chain(actions).chain(behind).collect()
 }
 
 /// Where a quantity is: in the steps of a window, or its state at the end.

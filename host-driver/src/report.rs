@@ -288,6 +288,7 @@ pub(crate) fn phase_name(kind: PhaseKind) -> &'static str {
         PhaseKind::Propagate => "propagate",
         PhaseKind::Update => "update",
         PhaseKind::Record => "record",
+        PhaseKind::Finish => "finish",
     }
 }
 

@@ -81,7 +81,7 @@ impl Lowering<'_> {
         self.code.advance(left, -1);
         self.code.emit(Op::Bne, &[left.into(), Arg::Zero, step.into()]);
         self.code.name("done".to_owned());
-        self.end_sample();
+        self.counted(3 + self.placement.actions.len(), Self::end_sample);
         if let (Some(Samples { left, marks }), Some(sample)) = (samples, sample) {
             self.code.advance(marks, 8);
             self.mark(marks);

@@ -297,8 +297,8 @@ pub fn place(network: &Network, options: &Options) -> Result<Placement, DoesNotF
     Ok(placement)
 }
 
-/// What is counted besides the actions of a step: nothing, the reset, and what is kept of a step.
-const PHASES_BESIDES: u32 = 3;
+/// What is counted besides the actions of a step: nothing, the reset, and what is kept of a step and of a sample.
+const PHASES_BESIDES: u32 = 4;
 
 /// Where an input's spikes go, once the weights have been placed.
 fn input(

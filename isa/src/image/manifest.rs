@@ -297,6 +297,8 @@ pub enum PhaseKind {
     Update,
     /// What is kept of a step is put away, once per step.
     Record,
+    /// What a host reads of a sample, and what the next run begins with, are brought to where they stay, once per run.
+    Finish,
 }
 
 /// A population, for reports.
@@ -400,7 +402,7 @@ impl PhaseKind {
     /// How often it happens in a run of `steps` steps.
     pub const fn visits(self, steps: u32) -> u32 {
         match self {
-            Self::Nothing | Self::Reset => 1,
+            Self::Nothing | Self::Reset | Self::Finish => 1,
             Self::Propagate | Self::Update | Self::Record => steps,
         }
     }
