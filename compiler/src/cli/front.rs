@@ -10,7 +10,7 @@ use fenn_isa::memory::Space;
 
 use super::samples::{Samples, Target, load};
 use super::{Arguments, Failure};
-use crate::description::{self, Conversion, DescriptionError};
+use crate::description::{self, Conversion, DescriptionError, Drawn};
 use crate::import::{self, Calibration, ImportReport, Record, import};
 use crate::network::{Network, Quantity, Recording, Window};
 use crate::nir;
@@ -20,6 +20,8 @@ pub(super) struct Loaded {
     pub(super) network: Network,
     /// Of a description: how real numbers became codes.
     pub(super) conversions: Vec<Conversion>,
+    /// Of a description: what was drawn at random.
+    pub(super) drawn: Vec<Drawn>,
     /// Of a NIR graph: how formats were found.
     pub(super) import: Option<ImportReport>,
     /// Ready to be printed.
@@ -37,7 +39,8 @@ pub(super) fn is_nir(path: &Path) -> bool {
 
 /// The network of a description.
 pub(super) fn description(path: &Path, arguments: &Arguments, color: bool) -> Result<Loaded, Failure> {
-    let options = description::Options { steps: arguments.steps, seed: arguments.seed };
+    let options =
+        description::Options { steps: arguments.steps, seed: arguments.seed, allow_outside: arguments.allow_outside };
     let described = description::read(path, &options).map_err(|error| match error {
         DescriptionError::Wrong(remarks) => Failure::Drawn(remarks.render(color).trim_end().to_owned()),
         other => Failure::Description(other),
@@ -47,7 +50,8 @@ pub(super) fn description(path: &Path, arguments: &Arguments, color: bool) -> Re
         network.recordings = recordings(&network, record);
     }
     let warnings = described.warnings.render(color);
-    Ok(Loaded { network, conversions: described.conversions, import: None, warnings })
+    let (conversions, drawn) = (described.conversions, described.drawn);
+    Ok(Loaded { network, conversions, drawn, import: None, warnings })
 }
 
 /// Everything that `record` asks for.
@@ -97,7 +101,8 @@ pub(super) fn graph(path: &Path, arguments: &Arguments, progress: bool) -> Resul
     let imported = patiently(progress, || import(&graph, &options))
         .map_err(|errors| Failure::Import { path: path.to_owned(), errors })?;
     let warnings = imported.report.warnings.iter().map(|warning| format!("Warning: {warning}\n")).collect();
-    Ok(Loaded { network: imported.network, conversions: Vec::new(), import: Some(imported.report), warnings })
+    let (network, import) = (imported.network, Some(imported.report));
+    Ok(Loaded { network, conversions: Vec::new(), drawn: Vec::new(), import, warnings })
 }
 
 /// The calibration samples of all files together, and the steps of a run.
