@@ -295,10 +295,12 @@ fn graphs() -> Vec<Case> {
         ("weights beyond all formats", neurons(|lif| lif.r = vec![1e12; 2])),
         (
             "products beyond all numbers",
-            neurons(|lif| {
-                lif.tau = vec![1e-3; 2];
-                lif.r = vec![f64::MAX; 2];
-                lif.v_leak = vec![0.0; 2];
+            say(&|graph| {
+                replace(graph, "s", Node::Scale { scale: tensor(vec![1e300; 2]) });
+                graph.edges.retain(|edge| edge.to != "n");
+                graph.edges.extend([edge("w", "s"), edge("s", "n")]);
+                let Some(Node::Lif(lif)) = graph.nodes.get_mut("n") else { panic!("as made above") };
+                lif.r = vec![1e300; 2];
             }),
         ),
         (
@@ -341,7 +343,7 @@ fn exports() -> Vec<Case> {
 fn every_mistake_is_said_as_the_documentation_says() {
     let sections = [
         ("The file", "found when it is read; all of them at once.", files()),
-        ("What a NIR file leaves open", "options of `fenn-cc`.", choices()),
+        ("What a NIR file leaves open", "among the options of `fenn-cc`.", choices()),
         ("The graph", "found when it is imported; all of them at once.", graphs()),
         ("Export", "with `--export-nir`.", exports()),
     ];

@@ -7,7 +7,7 @@
 use std::fmt::{self, Write};
 
 use super::front::Loaded;
-use super::report::Table;
+use super::report::{Table, choices};
 use crate::backend::Compiled;
 use crate::import::{ImportReport, RoundingName};
 use crate::network::{Delays, Network, Phase, Population, Projection, Weights};
@@ -51,12 +51,7 @@ fn updates(network: &Network) -> impl Iterator<Item = usize> {
 
 fn write_rules(out: &mut String, import: &ImportReport) -> fmt::Result {
     let options = &import.options;
-    let dt = options.dt.unwrap_or(f64::NAN);
-    writeln!(
-        out,
-        "{}: dt {dt}, {:?}, reset {:?}, comparison {:?}, spikes from the {:?} potential, rounding {}",
-        options.name, options.method, options.reset, options.comparison, options.spike_from, options.rounding
-    )?;
+    writeln!(out, "{}: {}", options.name, choices(options))?;
     let samples = import.options.calibration.samples.len();
     let origin = if samples == 0 { "generated spikes".to_owned() } else { format!("{samples} samples given") };
     let validation = &import.validation;
@@ -148,9 +143,10 @@ fn owners<'n>(population: &'n Population, network: &'n Network) -> Vec<&'n str> 
 fn write_memory(out: &mut String, population: &Population, network: &Network, compiled: &Compiled) -> fmt::Result {
     let owners = owners(population, network);
     let own = compiled.report.arrays.iter().filter(|array| owners.iter().any(|owner| is_of(&array.name, owner)));
-    let mut table = Table::new(&["array", "memory", "bytes"], 2);
+    let mut table = Table::new(&["array", "memory", "layout", "bytes"], 3);
     for array in own {
-        table.row(vec![array.name.clone(), array.space.to_string(), array.bytes.to_string()]);
+        let layout = array.layout.clone().unwrap_or_default();
+        table.row(vec![array.name.clone(), array.space.to_string(), layout, array.bytes.to_string()]);
     }
     write!(out, "{table}")
 }
@@ -165,10 +161,13 @@ fn write_code(
     // As the back end makes symbols of names.
     let symbol =
         |name: &str| -> String { name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect() };
-    let mut names = vec![format!("update_{}", symbol(&population.name))];
+    let update = format!("update_{}", symbol(&population.name));
     let onto = network.projections.iter().filter(|projection| projection.target == index);
-    names.extend(onto.map(|projection| format!("propagate_{}", symbol(&projection.name))));
-    for part in compiled.report.parts.iter().filter(|part| names.contains(&part.name)) {
+    let projections: Vec<String> = onto.map(|projection| symbol(&projection.name)).collect();
+    // One scan of spikes may serve several projections.
+    let propagates = |name: &str| name.split("_and_").any(|name| projections.iter().any(|own| own == name));
+    let own = |name: &str| name == update || name.strip_prefix("propagate_").is_some_and(propagates);
+    for part in compiled.report.parts.iter().filter(|part| own(&part.name)) {
         writeln!(out, "  {}: {} instructions", part.name, part.instructions)?;
     }
     Ok(())

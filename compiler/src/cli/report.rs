@@ -2,11 +2,13 @@
 
 use std::fmt::{self, Write};
 
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use serde_json::{Value, json};
 
 use super::front::Loaded;
 use crate::backend::{Compiled, MemoryUse, Report};
-use crate::import::{Agreement, Candidate, ImportReport};
+use crate::import::{self, Agreement, Candidate, ImportReport};
 use crate::network::{Network, StatePolicy, Values};
 
 /// Candidates of a population that are shown; JSON has all.
@@ -130,8 +132,25 @@ fn target(network: &Network, population: usize, variable: usize) -> String {
     format!("{}.{}", population.name, population.kernel.variables[variable].name)
 }
 
+/// What a graph was taken to mean, as the options that say so.
+pub(super) fn choices(options: &import::Options) -> String {
+    let name = |value: Option<PossibleValue>| value.map(|value| value.get_name().to_owned()).unwrap_or_default();
+    let roundings: Vec<String> = options.roundings.iter().map(ToString::to_string).collect();
+    let others = if roundings.is_empty() { String::new() } else { format!(", but {}", roundings.join(", ")) };
+    format!(
+        "dt {}, method {}, reset {}, compare {}, spike-from {}, rounding {}{others}",
+        options.dt.unwrap_or(f64::NAN),
+        name(options.method.to_possible_value()),
+        name(options.reset.to_possible_value()),
+        name(options.comparison.to_possible_value()),
+        name(options.spike_from.to_possible_value()),
+        options.rounding
+    )
+}
+
 fn write_import(out: &mut String, import: &ImportReport) -> fmt::Result {
     let validation = &import.validation;
+    writeln!(out, "\nThe graph was taken to mean: {}", choices(&import.options))?;
     writeln!(
         out,
         "\nNumber formats, against floating point on {} samples and {} disturbed copies",

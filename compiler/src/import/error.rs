@@ -209,8 +209,8 @@ pub enum ImportError {
         /// The neurons.
         node: String,
     },
-    /// A format for neurons that do not exist.
-    #[error("a format is given for `{population}`, but the neurons are {known}")]
+    /// A format or a rounding for neurons that do not exist.
+    #[error("a format or a rounding is given for `{population}`, but the neurons are {known}")]
     UnknownPopulation {
         /// As given.
         population: String,
@@ -232,7 +232,7 @@ pub enum ImportError {
     },
     /// No format is possible.
     #[error(
-        "node `{node}`: no format of 16 bits suits its {part:?} ({why}); rescale the node's weights and \
+        "node `{node}`: no format of 16 bits suits its {part} ({why}); rescale the node's weights and \
          potentials so that the threshold is near 1"
     )]
     NoFormat {

@@ -197,7 +197,9 @@ impl<'g> Wiring<'g> {
                 }
                 let node = self.node(to);
                 let given = match node.output_shape(&shape) {
-                    Ok(given) => stated(node).unwrap_or(given),
+                    // A flat list may be the image that the neurons say it is.
+                    Ok(given) if given.len() == 1 => stated(node).unwrap_or(given),
+                    Ok(given) => given,
                     Err(error) => {
                         let (from, node, kind) = (from.to_owned(), to.to_owned(), node.kind().to_owned());
                         errors.push(ImportError::Shape { from, node, kind, error });
