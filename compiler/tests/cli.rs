@@ -10,7 +10,7 @@ use std::process::Output;
 use assert_cmd::Command;
 use fenn_compiler::nir::{self, Edge, Graph, Lif, Matrix, Node};
 use fenn_isa::image::Image;
-use fenn_isa::image::manifest::Data;
+use fenn_isa::image::manifest::{Batch, Data, InputSpikes, PhaseKind, Window};
 use tempfile::TempDir;
 
 const NETWORK: &str = r#"name = "small"
@@ -144,6 +144,12 @@ const MISTAKES: &[Mistake] = &[
     ("too_much_code", nothing, &["network.toml", "-o", "out.elf", "--instructions", "20"], 3),
     ("impossible_machine", nothing, &["network.toml", "-o", "out.elf", "--lane-kib", "3"], 2),
     ("option_for_graphs", nothing, &["network.toml", "-o", "out.elf", "--dt", "1e-3"], 2),
+    ("window_beyond_the_run", nothing, &["network.toml", "-o", "out.elf", "--window", "20"], 2),
+    ("window_of_nothing", nothing, &["network.toml", "-o", "out.elf", "--window", "last:0"], 2),
+    ("room_for_no_list", nothing, &["network.toml", "-o", "out.elf", "--input", "bits", "--input-spikes", "9"], 2),
+    ("too_large_a_batch", nothing, &["network.toml", "-o", "out.elf", "--batch", "100000"], 3),
+    ("no_batch", nothing, &["network.toml", "-o", "out.elf", "--batch", "0"], 2),
+    ("name_that_leads_out", |folder| replace(folder, "name = \"small\"", "name = \"../../small\""), DESCRIPTION, 1),
     ("graph_without_time_step", nothing, &["graph.nir", "--steps", "50"], 1),
     ("graph_without_steps", nothing, &["graph.nir", "--dt", "1e-3"], 2),
     ("graph_with_wrong_time_step", nothing, &["graph.nir", "--dt", "-1e-3", "--steps", "50"], 1),
@@ -229,6 +235,34 @@ fn a_description_becomes_a_program() {
     let recorded: Vec<(&str, bool)> =
         manifest.recordings.iter().map(|r| (r.name.as_str(), matches!(r.data, Data::Spikes(_)))).collect();
     assert_eq!(recorded, [("Spike", true), ("V", false), ("I", false)]);
+}
+
+#[test]
+fn the_contract_with_the_host_is_in_the_manifest() {
+    let files = files();
+    let compiled = |options: &[&str]| {
+        let output = run(&files, &[DESCRIPTION, options].concat());
+        assert!(output.status.success(), "{options:?}: {}", String::from_utf8_lossy(&output.stderr));
+        Image::read(files.path().join("out.elf")).unwrap().manifest.unwrap()
+    };
+    let plain = compiled(&["--input", "bits"]);
+    assert!(matches!(plain.inputs[0].spikes, InputSpikes::Bits(_)));
+    assert_eq!((&plain.batch, &plain.counters), (&Batch::ONE, &None));
+    let manifest =
+        compiled(&["--input-spikes", "7", "--batch", "3", "--counters", "--record", "all", "--window", "4:5"]);
+    let InputSpikes::List(list) = &manifest.inputs[0].spikes else { panic!("a list") };
+    assert_eq!(list.capacity(manifest.steps), 7);
+    assert_eq!(
+        (manifest.batch.samples, manifest.batch.count.is_some(), manifest.batch.marks.is_some()),
+        (3, true, true)
+    );
+    for recording in &manifest.recordings {
+        assert_eq!((recording.window, recording.data.steps()), (Window { from: 4, every: 5 }, 4));
+    }
+    let phases = manifest.counters.unwrap().phases;
+    assert_eq!(phases.iter().filter(|phase| phase.kind == PhaseKind::Update).count(), manifest.populations.len());
+    let last = compiled(&["--record", "spikes", "--window", "last:6"]);
+    assert_eq!(last.recordings[0].window, Window { from: 14, every: 1 });
 }
 
 #[test]

@@ -286,3 +286,61 @@ fn spike_trains_compare_step_by_step() {
     assert_eq!(b.mismatches(&a), 4);
     assert_eq!(a.mismatches(&a), 0);
 }
+
+/// A neuron that always spikes drives one that counts, over two runs of three steps, in every combination of what begins
+/// anew and of how long spikes are on their way. What comes out was worked out step by step on paper.
+#[test]
+fn what_is_on_its_way_is_reset_with_what_it_belongs_to() {
+    let integer = |name: &str| Slot { name: name.into(), ty: Type::INT };
+    let population = |name: &str, body: Vec<Stmt>, reset: bool| Population {
+        name: name.into(),
+        size: 1,
+        kernel: Kernel { variables: vec![integer("N")], events: vec!["Spike".into()], body, ..Kernel::default() },
+        variables: vec![Variable { initial: Values::Uniform(0), reset }],
+        parameters: vec![],
+    };
+    let counts = |delays: &Delays, source: bool, target: bool| {
+        let network = Network {
+            name: "relay".into(),
+            time_step_ms: None,
+            steps: 3,
+            state: StatePolicy::Carried,
+            seed: 1,
+            inputs: vec![],
+            populations: vec![population("source", vec![Stmt::Emit(0)], source), population("target", vec![], target)],
+            projections: vec![Projection {
+                name: "relay".into(),
+                source: Source::Events { population: 0, event: 0 },
+                target: 1,
+                variable: 0,
+                weights: Weights::Dense(vec![1]),
+                delays: delays.clone(),
+            }],
+            // Spikes of a step arrive in the next one at the earliest.
+            schedule: vec![Phase::Propagate(0), Phase::Update(0), Phase::Update(1)],
+            outputs: vec![Output { population: 1, quantity: Quantity::Variable(0), readout: Readout::Last }],
+            recordings: vec![],
+        };
+        let mut interpreter = Interpreter::new(&network).unwrap();
+        [0, 1].map(|_| interpreter.run(&[]).unwrap().finals[1][0][0])
+    };
+    let [none, two, ring] = [Delays::None, Delays::Uniform(2), Delays::Ring(vec![2])];
+    // Whether the source begins anew, whether the target does: the count after the first and after the second run.
+    let cases = [
+        (&none, false, false, [2, 5]),
+        (&none, true, false, [2, 4]),
+        (&none, false, true, [2, 3]),
+        (&none, true, true, [2, 2]),
+        (&two, false, false, [0, 3]),
+        (&two, true, false, [0, 0]),
+        (&two, false, true, [0, 3]),
+        (&two, true, true, [0, 0]),
+        (&ring, false, false, [0, 3]),
+        (&ring, true, false, [0, 2]),
+        (&ring, false, true, [0, 1]),
+        (&ring, true, true, [0, 0]),
+    ];
+    for (delays, source, target, expected) in cases {
+        assert_eq!(counts(delays, source, target), expected, "{delays:?}, source {source}, target {target}");
+    }
+}

@@ -197,6 +197,11 @@ impl Spread {
 }
 
 impl Evaluation {
+    /// Cycles of all phases that the program counts, without what counting took.
+    pub fn counted_cycles(&self) -> u64 {
+        self.phases.iter().fold(0, |sum, cost| sum.saturating_add(cost.count.cycles))
+    }
+
     /// Million instructions per second of the host's clock, all devices together.
     pub fn mips(&self) -> f64 {
         self.instructions.total as f64 / self.wall.as_secs_f64().max(1e-9) / 1e6

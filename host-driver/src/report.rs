@@ -250,7 +250,8 @@ fn network(manifest: &Manifest) -> Markup {
 /// Where the program says that its time goes.
 fn phases(evaluation: &Evaluation) -> Markup {
     let samples = evaluation.samples.len().max(1) as f64;
-    let cycles = evaluation.cycles.total.max(1) as f64;
+    let cycles = evaluation.counted_cycles().max(1) as f64;
+    let rest = evaluation.cycles.total.saturating_sub(evaluation.counted_cycles()) as f64 / samples;
     html! {
         @if !evaluation.phases.is_empty() {
             section {
@@ -274,7 +275,10 @@ fn phases(evaluation: &Evaluation) -> Markup {
                         }
                     }
                 }
-                p { "Counted by the program itself; what counting takes has been left out, and makes up the rest." }
+                p {
+                    "Counted by the program itself, without the " (format!("{rest:.1}")) " cycles per sample that counting and "
+                    "what is around the phases take."
+                }
             }
         }
     }

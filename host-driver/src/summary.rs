@@ -49,9 +49,9 @@ pub fn text(evaluation: &Evaluation) -> String {
 /// A line per phase: what it took per sample, and of all cycles.
 fn phases(evaluation: &Evaluation) -> String {
     let samples = evaluation.samples.len().max(1) as f64;
-    let total = evaluation.cycles.total.max(1) as f64;
+    let total = evaluation.counted_cycles().max(1) as f64;
     let name = |cost: &PhaseCost| format!("{} {}", phase_name(cost.phase.kind), cost.phase.name);
-    let width = evaluation.phases.iter().map(|cost| name(cost).chars().count()).max().unwrap_or(0).max(5);
+    let width = evaluation.phases.iter().map(|cost| name(cost).chars().count()).max().unwrap_or(0).max(22);
     let mut out = format!("{:<width$}  instructions    cycles  per step   share\n", "phase");
     let steps = f64::from(evaluation.manifest.steps);
     for cost in &evaluation.phases {
@@ -63,6 +63,8 @@ fn phases(evaluation: &Evaluation) -> String {
             cycles / steps
         ));
     }
+    let rest = evaluation.cycles.total.saturating_sub(evaluation.counted_cycles()) as f64 / samples;
+    out.push_str(&format!("{:<width$}  {rest:>22.1}\n", "counting, and the rest"));
     out
 }
 

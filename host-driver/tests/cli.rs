@@ -5,10 +5,10 @@ mod support;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
-use fenn_isa::image::manifest::{Readout, StatePolicy};
+use fenn_isa::image::manifest::{InputSpikes, Readout, SpikeList, StatePolicy};
 use fenn_isa::image::{Image, Segment};
 use fenn_isa::memory::Space;
-use support::{image, image_of_pixels};
+use support::{LOOP, ONCE, RUN, STEPS, image, image_of_batch, image_of_pixels};
 use tempfile::TempDir;
 
 /// A directory with files of these names.
@@ -81,6 +81,26 @@ fn results_are_written() {
 }
 
 #[test]
+fn samples_share_launches_and_recordings_are_exported() {
+    let place = Place::new(&image_of_batch(Readout::Count));
+    let (code, out, err) = place.run("net.elf --data data.csv --labels labels.csv --recordings out.npz");
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(out.contains("launches      3 samples each, "), "{out}");
+    let (code, json, _) = place.run("net.elf --data data.csv --batch 2 --json");
+    assert_eq!(code, 0);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&json["batch"], &json["classes"]), (&2.into(), &serde_json::json!([1, 4, 0])));
+    // The second sample of a launch pays for the loop, too.
+    assert_eq!(json["sample_instructions"], serde_json::json!([RUN, RUN + LOOP, RUN]));
+    assert_eq!(json["launches"]["instructions"], 3 * RUN + LOOP + 2 * ONCE);
+    let archive = std::fs::File::open(place.path("out.npz")).unwrap();
+    let mut archive = zip::ZipArchive::new(archive).unwrap();
+    let spikes = archive.by_name("sum.Spike.npy").unwrap();
+    let spikes = npyz::NpyFile::new(spikes).unwrap().into_vec::<i32>().unwrap();
+    assert_eq!(spikes, [0, 0, 1, 0, 1, 1, 1, 3, 4, 2, 0, 0]);
+}
+
+#[test]
 fn a_limit_takes_the_first_samples() {
     let (code, out, _) = place().run("net.elf --data data.csv --labels labels.csv --limit 2");
     assert_eq!(code, 0);
@@ -119,6 +139,17 @@ fn wrong_files_end_with_1() {
     place.file("bad.csv", b"0,0,9\n");
     place.file("few.csv", b"1\n");
     Image { manifest: None, ..image(StatePolicy::Reset, Readout::Count) }.write(place.path("bare.elf")).unwrap();
+    let mut silent = image(StatePolicy::Reset, Readout::Count);
+    silent.manifest.as_mut().unwrap().recordings.clear();
+    silent.write(place.path("silent.elf")).unwrap();
+    let mut listed = image(StatePolicy::Reset, Readout::Count);
+    let list = SpikeList { address: 0x400, sample_bytes: 4 * (STEPS + 1), base: 0, scale: 1 };
+    listed.manifest.as_mut().unwrap().inputs[0].spikes = InputSpikes::List(list);
+    listed.write(place.path("listed.elf")).unwrap();
+    let version = |bytes: &[u8]| bytes.windows(12).position(|window| window == b"\"version\":2,").unwrap();
+    let mut old = whole.clone();
+    old[version(&whole) + 10] = b'1';
+    place.file("old.elf", &old);
     let cases = [
         ("none.elf --data data.csv", "fenn-run: cannot read none.elf: "),
         ("data.csv --data data.csv", "fenn-run: data.csv: this is not an ELF file"),
@@ -133,6 +164,20 @@ fn wrong_files_end_with_1() {
             "fenn-run: net.elf: there is no sample 3 to look at: ",
         ),
         ("net.elf --data data.csv --outputs none/out.csv", "fenn-run: cannot write none/out.csv: "),
+        ("net.elf --data data.csv --recordings none/out.npz", "fenn-run: cannot write none/out.npz: "),
+        ("silent.elf --data data.csv --recordings out.npz", "fenn-run: silent.elf: the program records nothing; "),
+        (
+            "net.elf --data data.csv --batch 2",
+            "fenn-run: net.elf: a launch of this program has at least one sample and at most 1, not 2; ",
+        ),
+        (
+            "old.elf --data data.csv",
+            "fenn-run: old.elf: the manifest note cannot be read: the manifest has version 1, ",
+        ),
+        (
+            "listed.elf --data data.csv",
+            "fenn-run: listed.elf: sample 0: the sample has 2 spikes for input `left`, and ",
+        ),
     ];
     for (args, message) in cases {
         let (code, err) = place.fail(args);
@@ -150,6 +195,7 @@ fn a_wrong_command_line_ends_with_2() {
         "net.elf",
         "net.elf --data data.csv --limit 0",
         "net.elf --data data.csv --jobs 0",
+        "net.elf --data data.csv --batch 0",
         "net.elf --data data.csv --sample 1",
         "net.elf --data data.csv --completions bash",
         "--nothing",

@@ -131,7 +131,7 @@ fn mnist() -> Result<Vec<Figure>, Failure> {
             "MNIST: instructions per image (published 28,879)",
             number(&answer, "/instructions/mean")?,
             "",
-            Gate::None,
+            Gate::AtMost(16_000.0),
         ),
     ])
 }

@@ -61,9 +61,13 @@ pub struct DoesNotFit {
 fn advice(space: Space) -> &'static str {
     match space {
         Space::Instruction => "Split neuron programs, or use a machine with more (--instructions)",
-        Space::Scalar => "Shorten the run, record fewer spikes, or use a machine with more (--scalar-kib)",
+        Space::Scalar => {
+            "Shorten the run, record fewer spikes (--window), take fewer samples per launch (--batch), or use a machine \
+             with more (--scalar-kib)"
+        }
         Space::Vector => {
-            "Let weights go to DRAM (--weights auto), shorten the run, record less, or use a machine with more memory \
+            "Let weights go to DRAM (--weights auto), shorten the run, record less (--window), take fewer samples per \
+             launch (--batch), or use a machine with more memory \
              (--vector-kib, --scalar-kib)"
         }
         Space::LaneLocal => {
