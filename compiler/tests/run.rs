@@ -3,7 +3,7 @@
 
 use std::num::NonZeroU32;
 
-use fenn_compiler::backend::{Options, compile};
+use fenn_compiler::backend::{CompileError, Options, compile};
 use fenn_compiler::contract::InputForm;
 use fenn_compiler::interpret::{Interpreter, Run, SpikeTrain};
 use fenn_compiler::kernel::{BinaryOp, CompareOp, Cond, Expr, Kernel, Place, Rounding, Slot, Stmt, Type};
@@ -583,6 +583,27 @@ proptest! {
             recording.window = window;
         }
         check_with(&network, &options);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 30, ..ProptestConfig::default() })]
+
+    /// A program that does not fit is made again with less unrolling, and computes the same.
+    #[test]
+    fn small_machines_run_the_same(network in network()) {
+        let network = with_all_outputs(network);
+        let mut options = Options { input: InputForm::Bits, ..Options::default() };
+        let mut compiled = compile(&network, &options);
+        for _ in 0..3 {
+            let Ok(fits) = compiled else { break };
+            options.config.instruction_bytes = 4 * (fits.report.instructions as u32 - 1);
+            compiled = compile(&network, &options);
+            if compiled.is_ok() {
+                check_with(&network, &options);
+            }
+        }
+        prop_assert!(matches!(compiled, Err(CompileError::TooMuchCode { .. })), "{:?}", compiled.err());
     }
 }
 

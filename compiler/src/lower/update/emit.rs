@@ -151,6 +151,18 @@ impl<'a> Plan<'a> {
             };
             self.forms.insert(number, form);
         }
+        // Both of two masks in one instruction: one of them at least as it is, or for the opposite one the other way round.
+        // That can be had of either, so whatever else is wished for them counts more.
+        wishes.values_mut().flatten().for_each(|wish| *wish *= 2);
+        for number in self.order.iter().rev() {
+            if let Node::And(a, b) = &self.graph.nodes[*number] {
+                let wish = wishes.get(number).copied().unwrap_or_default();
+                let opposite = wish[1] > wish[0];
+                for mask in [a, b] {
+                    wishes.entry(mask.node).or_default()[usize::from(mask.negated != opposite)] += 1;
+                }
+            }
+        }
         self.opposite = wishes.into_iter().filter(|(_, [plain, opposite])| opposite > plain).map(|(n, _)| n).collect();
     }
 
