@@ -338,3 +338,27 @@ fn completions_and_help_are_printed() {
     }
     assert_eq!(run(&files, &[]).status.code(), Some(2));
 }
+
+/// The same instructions for every core, in another order.
+#[test]
+fn instructions_are_arranged_for_the_core_that_is_named() {
+    let files = files();
+    let listing = |profile: &str| {
+        let arguments = ["network.toml", "--check", "--profile", profile, "--listing", "-"];
+        let output = run(&files, &arguments);
+        assert!(output.status.success(), "{output:?}");
+        stdout(&output)
+    };
+    let [ours, other] = ["fenn", "functional"].map(listing);
+    assert_ne!(ours, other);
+    let sorted = |text: &str| {
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(sorted(&ours), sorted(&other));
+    let output = run(&files, &["network.toml", "--check", "--profile", "fast"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("there is no such profile; there are fenn cv32e40x functional"), "{said}");
+}

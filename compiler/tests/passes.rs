@@ -204,3 +204,36 @@ proptest! {
         }
     }
 }
+
+/// Values that live on, and chains beside them that could all be begun at once: done in turns where there are registers for
+/// two, and not at all where there is one.
+#[test]
+fn nothing_is_begun_that_would_need_more_registers() {
+    for (count, room) in [(31, false), (28, true)] {
+        let mut code = Code::default();
+        code.entry("run".to_owned());
+        let base = code.constant(4096);
+        let at = |index: usize| Arg::Imm(64 * index as i64 - 2048);
+        let kept: Vec<Reg> = (0..count).map(|index| code.def_v(Op::VLoadV, &[at(index), base.into()])).collect();
+        for index in 32..60 {
+            let value = code.def_v(Op::VLoadV, &[at(index), base.into()]);
+            for kept in &kept[..2] {
+                code.emit(Op::VMul, &[value.into(), value.into(), (*kept).into(), 3.into()]);
+            }
+            code.emit(Op::VStore, &[value.into(), at(index), base.into()]);
+        }
+        for (index, value) in kept.iter().enumerate() {
+            code.emit(Op::VStore, &[(*value).into(), at(index), base.into()]);
+        }
+        code.emit(Op::Ecall, &[]);
+        let before = outcome(&code, &FENN);
+        let schedule = PIPELINE.iter().find(|pass| pass.name == "schedule").unwrap();
+        (schedule.run)(&mut code, &Context { profile: &FENN });
+        assert_eq!(allocate(&code).unwrap().spilled, [0, 0]);
+        let after = outcome(&code, &FENN);
+        assert_eq!((&after.0, &after.1), (&before.0, &before.1));
+        // Three cycles are lost in each chain.
+        let least = if room { before.2 - 3 * 28 } else { before.2 - 2 };
+        assert!((least..=least + 2).contains(&after.2), "{count}: {} and {}", before.2, after.2);
+    }
+}
