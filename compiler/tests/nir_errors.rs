@@ -220,7 +220,7 @@ fn graphs() -> Vec<Case> {
     vec![
         ("a node that NIR has and this compiler not", say(&|graph| replace(graph, "w", other("Conv3d")))),
         (
-            "linear nodes in a circle without neurons",
+            "linear nodes in a cycle without neurons",
             say(&|graph| {
                 replace(graph, "v", linear(2, 2, 2));
                 graph.edges.extend([edge("w", "v"), edge("v", "w")]);

@@ -153,7 +153,7 @@ pub enum ImportError {
     },
     /// A loop without neurons.
     #[error(
-        "the nodes {nodes} feed each other in a circle without neurons or Threshold between, so that a value would run \
+        "the nodes {nodes} feed each other in a cycle without neurons or Threshold between, so that a value would run \
          round without end; remove an edge, or put spiking neurons between"
     )]
     LinearCycle {
