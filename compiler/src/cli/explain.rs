@@ -11,6 +11,7 @@ use super::report::Table;
 use crate::backend::Compiled;
 use crate::import::{ImportReport, RoundingName};
 use crate::network::{Delays, Network, Phase, Population, Projection, Weights};
+use crate::place::{Alternative, LayoutChoice};
 
 /// The explanation for readers.
 pub(super) fn text(loaded: &Loaded, compiled: &Compiled) -> String {
@@ -31,6 +32,7 @@ fn write(out: &mut String, loaded: &Loaded, compiled: &Compiled) -> fmt::Result 
         write_formats(out, population, loaded.import.as_ref())?;
         for projection in network.projections.iter().filter(|projection| projection.target == index) {
             write_projection(out, network, projection)?;
+            write_rows(out, projection, compiled)?;
         }
         write_memory(out, population, network, compiled)?;
         write_code(out, population, network, index, compiled)?;
@@ -134,6 +136,20 @@ fn write_projection(out: &mut String, network: &Network, projection: &Projection
     )
 }
 
+/// How the rows of a projection are laid out, and what that is reckoned to cost.
+fn write_rows(out: &mut String, projection: &Projection, compiled: &Compiled) -> fmt::Result {
+    let has = |choice: &&LayoutChoice| choice.projections.contains(&projection.name);
+    let Some(choice) = compiled.report.rows.iter().find(has) else { return Ok(()) };
+    let way = |way: &Alternative| {
+        format!("{} in {}, {} bytes: {:.0} cycles a spike", way.layout, way.memory, way.bytes, way.cycles_per_spike)
+    };
+    let shared: Vec<&str> =
+        choice.projections.iter().filter(|name| **name != projection.name).map(String::as_str).collect();
+    let with = if shared.is_empty() { String::new() } else { format!(", shared with {}", shared.join(", ")) };
+    writeln!(out, "    {}{with}", way(&choice.taken))?;
+    choice.others.iter().try_for_each(|other| writeln!(out, "      rather than {}", way(other)))
+}
+
 /// Whether something called `name` belongs to `owner`.
 fn is_of(name: &str, owner: &str) -> bool {
     name.strip_prefix(owner).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', ' ']))
@@ -165,10 +181,15 @@ fn write_code(
     // As the back end makes symbols of names.
     let symbol =
         |name: &str| -> String { name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect() };
-    let mut names = vec![format!("update_{}", symbol(&population.name))];
+    let update = format!("update_{}", symbol(&population.name));
     let onto = network.projections.iter().filter(|projection| projection.target == index);
-    names.extend(onto.map(|projection| format!("propagate_{}", symbol(&projection.name))));
-    for part in compiled.report.parts.iter().filter(|part| names.contains(&part.name)) {
+    let onto: Vec<String> = onto.map(|projection| symbol(&projection.name)).collect();
+    // Projections that see the same spikes share their code.
+    let propagates = |name: &str| {
+        let of = name.strip_prefix("propagate_");
+        of.is_some_and(|of| onto.iter().any(|name| of == name || of.split("_and_").any(|part| part == name)))
+    };
+    for part in compiled.report.parts.iter().filter(|part| part.name == update || propagates(&part.name)) {
         writeln!(out, "  {}: {} instructions", part.name, part.instructions)?;
     }
     Ok(())
