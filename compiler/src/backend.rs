@@ -19,7 +19,7 @@ use crate::ir::{Code, Inst, Item};
 use crate::lower::{Limits, lower};
 use crate::network::Network;
 use crate::passes::{self, Context, PassError};
-use crate::place::{Array, DoesNotFit, Placement, RowLayout, WeightMemory, place};
+use crate::place::{Array, DoesNotFit, LayoutChoice, Placement, RowLayout, WeightMemory, place};
 use crate::regalloc::{AllocationError, allocate};
 use crate::verify::{VerifyError, verify};
 
@@ -75,6 +75,8 @@ pub struct Compiled {
 pub struct Report {
     /// Every array, in the order of placement.
     pub arrays: Vec<Array>,
+    /// How rows of weights came to be laid out as they are.
+    pub rows: Vec<LayoutChoice>,
     /// Bytes used and bytes there are, of each memory that is used.
     pub memories: Vec<MemoryUse>,
     /// Instructions in the program.
@@ -266,6 +268,7 @@ fn report(
     let parts = parts.map(|symbol| Part { name: symbol.name.clone(), instructions: symbol.size as usize / 4 });
     Report {
         arrays: placement.arrays.clone(),
+        rows: placement.choices.clone(),
         memories: memories.collect(),
         instructions,
         parts: parts.collect(),

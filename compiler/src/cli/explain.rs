@@ -11,6 +11,7 @@ use super::report::{Table, choices};
 use crate::backend::Compiled;
 use crate::import::{ImportReport, RoundingName};
 use crate::network::{Delays, Network, Phase, Population, Projection, Weights};
+use crate::place::{Alternative, LayoutChoice};
 
 /// The explanation for readers.
 pub(super) fn text(loaded: &Loaded, compiled: &Compiled) -> String {
@@ -31,6 +32,7 @@ fn write(out: &mut String, loaded: &Loaded, compiled: &Compiled) -> fmt::Result 
         write_formats(out, population, loaded.import.as_ref())?;
         for projection in network.projections.iter().filter(|projection| projection.target == index) {
             write_projection(out, network, projection)?;
+            write_rows(out, projection, compiled)?;
         }
         write_memory(out, population, network, compiled)?;
         write_code(out, population, network, index, compiled)?;
@@ -127,6 +129,20 @@ fn write_projection(out: &mut String, network: &Network, projection: &Projection
         projection.name,
         network.source_name(projection.source)
     )
+}
+
+/// How the rows of a projection are laid out, and what that is reckoned to cost.
+fn write_rows(out: &mut String, projection: &Projection, compiled: &Compiled) -> fmt::Result {
+    let has = |choice: &&LayoutChoice| choice.projections.contains(&projection.name);
+    let Some(choice) = compiled.report.rows.iter().find(has) else { return Ok(()) };
+    let way = |way: &Alternative| {
+        format!("{} in {}, {} bytes: {:.0} cycles a spike", way.layout, way.memory, way.bytes, way.cycles_per_spike)
+    };
+    let shared: Vec<&str> =
+        choice.projections.iter().filter(|name| **name != projection.name).map(String::as_str).collect();
+    let with = if shared.is_empty() { String::new() } else { format!(", shared with {}", shared.join(", ")) };
+    writeln!(out, "    {}{with}", way(&choice.taken))?;
+    choice.others.iter().try_for_each(|other| writeln!(out, "      rather than {}", way(other)))
 }
 
 /// Whether something called `name` belongs to `owner`.

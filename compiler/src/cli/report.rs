@@ -268,12 +268,13 @@ fn write_program(out: &mut String, report: &Report) -> fmt::Result {
     }
     write!(out, "{table}")?;
     writeln!(out, "\nArrays")?;
-    let mut table = Table::new(&["array", "memory", "format", "address", "bytes"], 3);
+    let mut table = Table::new(&["array", "memory", "format", "layout", "address", "bytes"], 4);
     for array in &report.arrays {
         table.row(vec![
             array.name.clone(),
             array.space.to_string(),
             array.format.map(|format| format.to_string()).unwrap_or_default(),
+            array.layout.clone().unwrap_or_default(),
             format!("{:#x}", array.address),
             array.bytes.to_string(),
         ]);

@@ -6,7 +6,8 @@
 use fenn_isa::image::Segment;
 use fenn_isa::memory::{Space, VECTOR_BYTES};
 
-use super::bundle::{Draft, Writer};
+use super::assign::Writer;
+use super::draft::Draft;
 use super::memory::{Allocator, Bytes};
 use super::{Home, Placement};
 use crate::network::Network;

@@ -35,7 +35,7 @@ pub struct Array {
     pub layout: Option<String>,
 }
 
-fn space_name<S: serde::Serializer>(space: &Space, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn space_name<S: serde::Serializer>(space: &Space, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(space)
 }
 

@@ -25,14 +25,18 @@ use crate::kernel::Kernel;
 use crate::network::{Delays, Network, Population, Quantity, Readout, Source, StatePolicy, Values, Window};
 use crate::regalloc::{SCALAR_SPILL_BYTES, VECTOR_SPILL_BYTES};
 
+mod assign;
 mod bundle;
+mod choose;
 mod contents;
+mod draft;
 mod memory;
 mod plan;
 mod rows;
 
-pub(crate) use bundle::CHUNK;
-pub use bundle::{Bundle, Dense, DenseTarget, OneToOne, OneToOneWeights, Part, SparseRows};
+pub use bundle::{Bundle, Delayed, Dense, DenseTarget, OneToOne, OneToOneWeights, Part, SparseRows};
+pub use choose::{Alternative, LayoutChoice};
+pub(crate) use choose::{CHUNK, TIMED};
 pub use memory::{Array, DoesNotFit};
 pub use plan::{Action, When};
 pub use rows::RowFormat;
@@ -50,6 +54,8 @@ pub struct Placement {
     pub rings: Vec<Ring>,
     /// Its projections.
     pub bundles: Vec<Bundle>,
+    /// How their rows came to be laid out as they are.
+    pub choices: Vec<LayoutChoice>,
     /// What happens in a step.
     pub actions: Vec<Action>,
     /// Two buffers for rows from DRAM, in vector memory.
@@ -263,20 +269,20 @@ pub fn place(network: &Network, options: &Options) -> Result<Placement, DoesNotF
         placement.marks = Some(allocator.take("cost of each sample".to_owned(), Space::Scalar, bytes, None));
     }
     let (groups, actions) = plan::plan(network);
-    let mut drafts = bundle::drafts(network, options, groups);
+    let mut drafts = draft::drafts(network, options, groups);
     placement.rings = rings(network, &mut allocator);
     let depths = Depths::of(network);
     for index in 0..network.populations.len() {
-        let lane = bundle::lane_variables(network, &drafts, index);
+        let lane = draft::lane_variables(network, &drafts, index);
         placement.populations.push(population(network, index, &lane, &depths, samples, &mut allocator));
     }
     if draws_random_numbers(network) {
         let bytes = 2 * u64::from(VECTOR_BYTES);
         placement.seeds = Some(allocator.take("generator seeds".to_owned(), Space::Vector, bytes, None));
     }
-    bundle::lay_out(network, &placement, &mut drafts);
-    bundle::settle(network, &placement, options, &mut drafts, &allocator);
-    (placement.bundles, placement.actions) = bundle::place(network, &placement, &drafts, &actions, &mut allocator);
+    draft::lay_out(network, &placement, &mut drafts);
+    placement.choices = choose::settle(network, &placement, options, &mut drafts, &allocator);
+    (placement.bundles, placement.actions) = assign::place(network, &placement, &drafts, &actions, &mut allocator);
     for index in 0..network.inputs.len() {
         let place = input(network, index, depths.inputs[index], &placement.bundles, options, &mut allocator);
         placement.inputs.push(place);
@@ -286,7 +292,7 @@ pub fn place(network: &Network, options: &Options) -> Result<Placement, DoesNotF
         let bytes = 16 * u64::from(rows);
         placement.counters = Some((allocator.take("counters".to_owned(), Space::Scalar, bytes, None), rows));
     }
-    placement.buffers = bundle::buffers(&placement.bundles, &mut allocator);
+    placement.buffers = assign::buffers(&placement.bundles, &mut allocator);
     // Rows are read one vector ahead.
     if placement.bundles.iter().any(Bundle::reads_ahead) {
         allocator.take("end of rows".to_owned(), Space::Vector, VECTOR_BYTES.into(), None);

@@ -178,6 +178,11 @@ impl Shape {
         fits.then_some(RowFormat::Packed { bits: bits as u8 })
     }
 
+    /// Vectors of synapses in a row, on average.
+    pub(super) fn mean(&self) -> f64 {
+        self.units() as f64 / self.lengths.len().max(1) as f64
+    }
+
     pub(super) fn units(&self) -> u64 {
         self.lengths.iter().map(|length| u64::from(*length)).sum()
     }

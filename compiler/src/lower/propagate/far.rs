@@ -13,7 +13,7 @@ use super::super::spikes::Open;
 use super::dense::chunks;
 use super::{First, Lowering, Rows, Spikes};
 use crate::ir::{Arg, Reg};
-use crate::place::{Bundle, Dense, SparseRows};
+use crate::place::{Bundle, Delayed, Dense, SparseRows};
 
 /// What the engine is doing.
 struct Far {
@@ -85,6 +85,21 @@ impl Lowering<'_> {
             self.store_sums(&sums);
             self.code.bind(none);
         }
+    }
+
+    /// Rows with delays.
+    pub(super) fn far_delayed(&mut self, bundle: &Bundle, rows: &Delayed) {
+        let spikes = self.spikes_of(bundle);
+        let none = self.code.label();
+        let open = self.open_spikes(spikes, true, none);
+        let adder = self.delayed_adder(rows);
+        let far = self.far();
+        let bytes = self.code.constant(rows.row_bytes().into());
+        self.write_csr(Register::Mm2sCount, bytes);
+        let places = Rows { first: First::At(rows.address), stride: rows.row_bytes() };
+        let add = |lowering: &mut Self| lowering.add_delayed_row(&adder, far.row);
+        self.far_scan(&far, open, places, |_, row| (row, None), |_, _| {}, add);
+        self.code.bind(none);
     }
 
     fn far(&mut self) -> Far {
