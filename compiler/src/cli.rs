@@ -67,9 +67,12 @@ pub struct Arguments {
     /// Keep only the steps from FROM on, every EVERY-th of them, or the last N, of what is recorded.
     #[arg(long, value_name = "FROM[:EVERY]|last:N")]
     pub window: Option<Kept>,
-    /// Seed of everything random: in a description's equations, or in the calibration of a NIR graph.
+    /// Seed of everything random: in a description, its equations, synapses and values; or in the calibration of a NIR graph.
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// Let a description name files outside its own directory.
+    #[arg(long)]
+    pub allow_outside: bool,
     /// Print memory use, code size and, for NIR, the choice of formats.
     #[arg(long)]
     pub report: bool,
@@ -474,8 +477,11 @@ pub fn run(arguments: &Arguments, terminal: Terminal) -> Result<Printed, Failure
         weights: arguments.weights.into(),
         rows: arguments.rows.into(),
     };
-    let compiled =
+    let mut compiled =
         compile(&loaded.network, &options).map_err(|error| Failure::Compile { path: path.clone(), error })?;
+    if let Some(manifest) = compiled.image.manifest.as_mut().filter(|_| !loaded.drawn.is_empty()) {
+        manifest.seed = Some(loaded.network.seed);
+    }
     let mut printed = Printed { output: String::new(), warnings: loaded.warnings.clone() };
     if let Some(listing) = &arguments.listing {
         if listing == Path::new("-") {

@@ -2,7 +2,7 @@
 //!
 //! Contract: [`read`] gives a network that [`verify`] accepts, or every mistake of the description with its
 //! place in the file that holds it. Numbers are rounded once, to the nearest code, ties to even. Paths are relative to
-//! the description's directory; they may lead anywhere.
+//! the description's directory and do not lead out of it, unless [`Options::allow_outside`] says so.
 //!
 //! # The format
 //! A complete description, with every table there is:
@@ -17,7 +17,7 @@
 //! rounding = "nearest"   # of products (default), "zero" or "stochastic"
 //! ## The order within a step. A projection before its source's update carries the spikes of the previous step.
 //! ## By default all projections in the file's order, then all populations in the file's order.
-//! schedule = ["in_hid", "hidden"]
+//! schedule = ["in_hid", "lateral", "hidden"]
 //!
 //! [[input]]
 //! name = "pixels"
@@ -48,6 +48,16 @@
 //! source = "pixels"      # an input, or an event: "hidden.Spike"
 //! target = "hidden.I"    # a variable
 //! weights = [[0.5, -0.5, 0.25], [0, 1, 2]]
+//! connectivity = "dense" # default
+//! delays = 2             # steps; default 0
+//!
+//! [[projection]]
+//! name = "lateral"
+//! source = "hidden.Spike"
+//! target = "hidden.I"
+//! connectivity = { kind = "fixed_probability", probability = 0.5, autapses = false }
+//! weights = { distribution = "normal", mean = -0.5, sd = 0.1 }
+//! delays = { distribution = "normal", mean = "1.5/dt", sd = "0.75/dt", min = 1, max = 43, by = "sorted" }
 //!
 //! [[output]]
 //! population = "hidden"
@@ -70,14 +80,41 @@
 //! - `{ code = 30 }`: raw codes, one or a list of them;
 //! - `{ file = "weights.npy" }`: integers are codes, real numbers are rounded, those outside the format clipped with a
 //!   warning;
-//! - `{ file = "weights.bin", dtype = "int16" }`: raw little-endian numbers (`int8`, `int16`, `float32`, `float64`), one row
-//!   per source neuron.
+//! - `{ file = "net.npz", array = "weights" }`: an array of an archive;
+//! - `{ file = "weights.bin", dtype = "int16" }`: raw little-endian numbers (`int8`, `uint8`, `int16`, `uint16`, `int32`,
+//!   `uint32`, `float32`, `float64`), one row per source neuron;
+//! - `{ distribution = "normal", mean = 1, sd = 0.1 }`: a random number for each neuron or synapse. Distributions are `uniform`
+//!   (`min`, `max`), `normal` and `lognormal` (`mean`, `sd`; of the logarithm), `exponential` (`mean`), `gamma` (`shape`,
+//!   `mean`) and `binomial` (`trials`, `probability`); all but the first may have bounds `min` and `max`, outside which numbers
+//!   are drawn again.
 //!
 //! Files may have rows longer than needed: `columns = 128` states their length; what is behind the last neuron must be 0.
-//! `format = "s9.6"` states what codes mean, and is checked.
+//! `format = "s9.6"` states what codes mean, and is checked. `scale = "1/64"` multiplies the numbers of a file or a
+//! distribution, after which integers are real numbers.
 //!
-//! Not here: the equations' language (see [`crate::equation`]), sparse connectivity and delays (nothing can compile them
-//! yet).
+//! # Synapses
+//! `connectivity` says which neurons are joined:
+//! - `"dense"`, all pairs, and `"one_to_one"`;
+//! - `{ kind = "sparse", pre = …, post = … }`: pairs of neurons, in any order; or `{ kind = "sparse", lengths = …, targets = … }`: the
+//!   targets of one source after those of the other, and how many each has. The four are lists or files. Weights and delays are
+//!   in the order of these lists;
+//! - `{ kind = "convolution", source = [2, 34, 34], channels = 16, kernel = 5 }`: the weights are those of a kernel, of shape target
+//!   channels × source channels / groups × rows × columns, shared by all neurons. `source` has channels, rows and columns; `stride`,
+//!   `padding` (also `"same"` or `"valid"`), `dilation` and `pool` (windows of spikes that are summed before) are one number or two,
+//!   `groups` is one. The size of the target must come out as frameworks have it: ⌊(n + 2·padding − dilation·(kernel − 1) −
+//!   1) / stride⌋ + 1;
+//! - `{ kind = "fixed_probability", probability = 0.1 }`: each pair with this probability;
+//! - `fixed_number_pre`, `fixed_number_post`, `fixed_number_total`, each with `number`: so many sources for every target, so many
+//!   targets for every source, so many altogether. A pair may be chosen repeatedly, unless `replacement = false`.
+//!
+//! Rules may have `autapses = false` where a population projects to itself. What they and distributions draw depends on `seed`, on
+//! the names of projection, population and slot, and on nothing else.
+//!
+//! `delays` are whole numbers of steps, rounded if they are not: one for all, a list or lists as for weights, or a table with `steps`,
+//! `file` or `distribution`. With one per synapse, `by = "ring"` (default) adds weights at once to sums that wait in a ring, `by =
+//! "sorted"` keeps spikes until they are due. `longest = 63` refuses longer delays, and with `clip = true` shortens them.
+//!
+//! Not here: the equations' language (see [`crate::equation`]).
 
 use std::path::{Path, PathBuf};
 
@@ -89,11 +126,14 @@ use crate::verify::verify;
 
 mod build;
 mod codes;
+mod connect;
 mod constant;
 mod file;
+mod random;
+mod rules;
 mod table;
 
-pub use codes::Conversion;
+pub use codes::{Conversion, Drawn};
 
 /// What the command line has to say about a description.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -102,6 +142,9 @@ pub struct Options {
     pub steps: Option<u32>,
     /// Seed instead of the description's.
     pub seed: Option<u64>,
+    /// Whether the files that a description names may lie outside its directory. A description from somebody else could
+    /// otherwise read whatever its reader may.
+    pub allow_outside: bool,
 }
 
 /// A description that makes sense.
@@ -111,6 +154,8 @@ pub struct Described {
     pub network: Network,
     /// Every file of real numbers that was rounded.
     pub conversions: Vec<Conversion>,
+    /// Everything that was drawn at random, in the order of the file.
+    pub drawn: Vec<Drawn>,
     /// What is doubtful.
     pub warnings: Remarks,
 }
@@ -212,12 +257,20 @@ pub fn parse(text: &str, name: &str, directory: &Path, options: &Options) -> Res
         remarks.add(name, text.to_owned(), syntax.into_iter().map(problem).collect());
         return Err(remarks);
     }
-    let reader =
-        codes::Reader { directory, constants: Vec::new(), text, problems: Vec::new(), conversions: Vec::new() };
+    let reader = codes::Reader {
+        directory,
+        constants: Vec::new(),
+        text,
+        problems: Vec::new(),
+        conversions: Vec::new(),
+        seed: 1,
+        drawn: Vec::new(),
+        anywhere: options.allow_outside,
+    };
     let mut builder = build::Builder::new(reader);
     builder.file(table.get_ref(), options);
     let build::Builder { reader, foreign, network, .. } = builder;
-    let codes::Reader { mut problems, conversions, .. } = reader;
+    let codes::Reader { mut problems, conversions, drawn, .. } = reader;
     let wrong = |problems: &[Diagnostic]| problems.iter().any(|problem| problem.severity == Severity::Error);
     if !wrong(&problems)
         && foreign.errors() == 0
@@ -231,5 +284,5 @@ pub fn parse(text: &str, name: &str, directory: &Path, options: &Options) -> Res
     if remarks.errors() > 0 {
         return Err(remarks);
     }
-    Ok(Described { network, conversions, warnings: remarks })
+    Ok(Described { network, conversions, drawn, warnings: remarks })
 }

@@ -26,7 +26,9 @@ fn data() -> Option<PathBuf> {
 }
 
 fn network() -> Network {
-    let described = read(root().join("programs/mnist/network.toml"), &Options::default());
+    // The weights are beside the project.
+    let options = Options { allow_outside: true, ..Options::default() };
+    let described = read(root().join("programs/mnist/network.toml"), &options);
     let described = described.unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(described.warnings.render(false), "");
     described.network

@@ -141,7 +141,7 @@ fn networks() {
     let mut instructions = 0;
     let networks: [(&str, &[&str], &str); 2] = [
         ("programs/yin-yang/yin-yang.nir", &["--dt", "0.0005", "--steps", "80", "--input", "bits"], ""),
-        ("programs/mnist/network.toml", &["--input", "bits"], "mnist/t10k-images-idx3-ubyte.gz"),
+        ("programs/mnist/network.toml", &["--allow-outside", "--input", "bits"], "mnist/t10k-images-idx3-ubyte.gz"),
     ];
     for (network, more, data) in networks {
         if !data.is_empty() && fenn_testbench::shared::data(data).is_none() {

@@ -11,7 +11,7 @@ use fenn_isa::memory::Space;
 
 use super::samples::{Samples, Target, load};
 use super::{Arguments, Failure};
-use crate::description::{self, Conversion, DescriptionError};
+use crate::description::{self, Conversion, DescriptionError, Drawn};
 use crate::export::{ExportRules, Exported, export};
 use crate::import::{self, Calibration, ImportReport, Record, import};
 use crate::network::{Network, Quantity, Recording, Window};
@@ -22,6 +22,8 @@ pub(super) struct Loaded {
     pub(super) network: Network,
     /// Of a description: how real numbers became codes.
     pub(super) conversions: Vec<Conversion>,
+    /// Of a description: what was drawn at random.
+    pub(super) drawn: Vec<Drawn>,
     /// Of a NIR graph: how formats were found.
     pub(super) import: Option<ImportReport>,
     /// Ready to be printed.
@@ -39,7 +41,8 @@ pub(super) fn is_nir(path: &Path) -> bool {
 
 /// The network of a description.
 pub(super) fn description(path: &Path, arguments: &Arguments, color: bool) -> Result<Loaded, Failure> {
-    let options = description::Options { steps: arguments.steps, seed: arguments.seed };
+    let options =
+        description::Options { steps: arguments.steps, seed: arguments.seed, allow_outside: arguments.allow_outside };
     let described = description::read(path, &options).map_err(|error| match error {
         DescriptionError::Wrong(remarks) => Failure::Drawn(remarks.render(color).trim_end().to_owned()),
         other => Failure::Description(other),
@@ -49,7 +52,8 @@ pub(super) fn description(path: &Path, arguments: &Arguments, color: bool) -> Re
         network.recordings = recordings(&network, record);
     }
     let warnings = described.warnings.render(color);
-    Ok(Loaded { network, conversions: described.conversions, import: None, warnings })
+    let (conversions, drawn) = (described.conversions, described.drawn);
+    Ok(Loaded { network, conversions, drawn, import: None, warnings })
 }
 
 /// The network as a NIR graph that is to be written to `target`.
@@ -120,7 +124,8 @@ pub(super) fn graph(path: &Path, arguments: &Arguments, progress: bool) -> Resul
     let imported = patiently(progress, || import(&graph, &options))
         .map_err(|errors| Failure::Import { path: path.to_owned(), errors })?;
     let warnings = imported.report.warnings.iter().map(|warning| format!("Warning: {warning}\n")).collect();
-    Ok(Loaded { network: imported.network, conversions: Vec::new(), import: Some(imported.report), warnings })
+    let (network, import) = (imported.network, Some(imported.report));
+    Ok(Loaded { network, conversions: Vec::new(), drawn: Vec::new(), import, warnings })
 }
 
 /// The calibration samples of all files together, and the steps of a run.

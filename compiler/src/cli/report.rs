@@ -66,12 +66,21 @@ fn write_text(out: &mut String, loaded: &Loaded, compiled: &Compiled) -> fmt::Re
         for conversion in &loaded.conversions {
             table.row(vec![
                 conversion.of.clone(),
-                conversion.format.to_string(),
+                conversion.format.map_or_else(|| "steps".to_owned(), |format| format.to_string()),
                 conversion.numbers.to_string(),
                 conversion.clipped.to_string(),
                 conversion.vanished.to_string(),
                 format!("{:.4}", conversion.largest),
             ]);
+        }
+        write!(out, "{table}")?;
+    }
+    if !loaded.drawn.is_empty() {
+        writeln!(out, "\nDrawn at random, seed {}", loaded.network.seed)?;
+        let mut table = Table::new(&["what", "rule", "numbers", "clipped"], 2);
+        for drawn in &loaded.drawn {
+            let numbers = [drawn.numbers, drawn.clipped].map(|number| number.to_string());
+            table.row([vec![drawn.of.clone(), drawn.rule.clone()], numbers.to_vec()].concat());
         }
         write!(out, "{table}")?;
     }
@@ -309,6 +318,7 @@ pub(super) fn json(loaded: &Loaded, compiled: &Compiled) -> Value {
             "projections": projections.collect::<Vec<_>>(),
         },
         "conversions": loaded.conversions,
+        "drawn": loaded.drawn,
         "import": loaded.import,
         "program": compiled.report,
     })

@@ -6,20 +6,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use fenn_isa::memory::Space;
 use toml::de::{DeTable, DeValue};
 
 use super::codes::{Reader, Wanted, content_offset};
+use super::connect::{self, Described, Ends};
 use super::table::{At, Fields, Value, did_you_mean, list, string, wrong_type};
 use super::{Options, Remarks};
 use crate::diagnostic::{Diagnostic, Severity, Source as Text};
 use crate::equation::{self, Declarations, parse_type};
 use crate::kernel::{Kernel, Rounding, Slot, Type};
 use crate::network::{
-    Delays, Encoding, Input, Network, Output, Phase, Population, Projection, Quantity, Readout, Recording, Source,
-    StatePolicy, Values, Variable, Weights, Window,
+    Encoding, Input, Network, Output, Phase, Population, Projection, Quantity, Readout, Recording, Source, StatePolicy,
+    Values, Variable, Window,
 };
-use crate::place::row_bytes;
 
 /// More neurons than the vector memory of any machine could hold the state of.
 const MOST_NEURONS: i64 = 1 << 20;
@@ -128,6 +127,7 @@ impl<'a> Builder<'a> {
             self.network.seed = seed.value as u64;
         }
         self.network.seed = options.seed.unwrap_or(self.network.seed);
+        self.reader.seed = self.network.seed;
         let states = [("reset", StatePolicy::Reset), ("carried", StatePolicy::Carried)];
         if let Some(state) = top.choice("state", &states, problems) {
             self.network.state = state.value;
@@ -293,8 +293,9 @@ impl<'a> Builder<'a> {
         let ty = self.slot_type(&mut fields);
         let initial = fields.get("initial");
         if let (Some(initial), Some(ty)) = (initial, ty) {
-            let wanted = Wanted { what: fields.what(), ty, rows: 1, columns: size as usize };
-            variable.initial = self.reader.values(initial, &wanted).unwrap_or(variable.initial);
+            let (what, stream) = (fields.what(), &format!("population {population}, variable {key}"));
+            let wanted = Wanted { what, stream, ty, rows: 1, columns: size as usize, axes: &[] };
+            variable.initial = self.reader.values(initial, &wanted).map_or(variable.initial, Into::into);
         }
         if let Some(reset) = fields.boolean("reset", &mut self.reader.problems) {
             variable.reset = reset.value;
@@ -316,8 +317,9 @@ impl<'a> Builder<'a> {
         let number = fields.require("value");
         let mut values = None;
         if let (Some(number), Some(ty)) = (number, ty) {
-            let wanted = Wanted { what: fields.what(), ty, rows: 1, columns: size as usize };
-            values = self.reader.values(number, &wanted);
+            let (what, stream) = (fields.what(), &format!("population {population}, parameter {key}"));
+            let wanted = Wanted { what, stream, ty, rows: 1, columns: size as usize, axes: &[] };
+            values = self.reader.values(number, &wanted).map(Into::into);
         }
         fields.finish(&mut self.reader.problems);
         (ty, values.unwrap_or(nothing))
@@ -341,7 +343,7 @@ impl<'a> Builder<'a> {
             let file = fields.string("file", &mut self.reader.problems);
             fields.finish(&mut self.reader.problems);
             let file = file?;
-            let path = self.reader.directory.join(file.value);
+            let path = self.reader.path(file.value, file.span.clone())?;
             return match std::fs::read_to_string(&path) {
                 Ok(text) => self.program(&path.display().to_string(), text, declarations),
                 Err(error) => {
@@ -380,6 +382,7 @@ impl<'a> Builder<'a> {
             fields.string(key, &mut self.reader.problems)
         });
         let weights = fields.require("weights");
+        let (connectivity, delays) = (fields.get("connectivity"), fields.get("delays"));
         fields.finish(&mut self.reader.problems);
         let [source, target] = ends;
         let source = source.and_then(|source| self.source(&source));
@@ -396,42 +399,19 @@ impl<'a> Builder<'a> {
         if self.untyped.contains(&(target, variable)) {
             return;
         }
-        if let Some(weights) = self.weights(&name.value, source, target, variable, weights) {
-            self.network.projections.push(Projection {
-                name: name.value,
-                source,
-                target,
-                variable,
-                weights,
-                delays: Delays::None,
-            });
+        let size = self.network.populations[target].size;
+        let ends = Ends {
+            name: &name.value,
+            sources: self.network.source_size(source),
+            targets: size,
+            ty: self.network.populations[target].kernel.variables[variable].ty,
+            same: matches!(source, Source::Events { population, .. } if population == target),
+        };
+        let synapses = Described { connectivity, weights, delays, place: value.span() };
+        if let Some((weights, delays)) = connect::synapses(&mut self.reader, &ends, &synapses) {
+            let name = name.value;
+            self.network.projections.push(Projection { name, source, target, variable, weights, delays });
         }
-    }
-
-    fn weights(
-        &mut self,
-        name: &str,
-        source: Source,
-        target: usize,
-        variable: usize,
-        value: &'a Value<'a>,
-    ) -> Option<Weights> {
-        let population = &self.network.populations[target];
-        let (rows, columns) = (self.network.source_size(source), population.size);
-        let ty = population.kernel.variables[variable].ty;
-        let (bytes, most) = (u64::from(rows) * row_bytes(columns), u64::from(Space::Vector.spec().window));
-        if bytes > most {
-            let message = format!("the weights of `{name}`, {rows} × {columns}, take {bytes} bytes");
-            let problem = Diagnostic::error(message).at(value.span(), "too many");
-            self.report(problem.help(format!("the largest vector memory has {most} bytes; make the network smaller")));
-            return None;
-        }
-        let what = format!("the weight matrix of `{name}`");
-        let wanted = Wanted { what: &what, ty, rows: rows as usize, columns: columns as usize };
-        Some(Weights::Dense(match self.reader.values(value, &wanted)? {
-            Values::Uniform(code) => vec![code; rows as usize * columns as usize],
-            Values::PerNeuron(codes) => codes,
-        }))
     }
 
     /// `input`, or `population.Event`.

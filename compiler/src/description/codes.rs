@@ -1,18 +1,19 @@
 //! Values of a description (numbers, expressions, lists, files) to the codes of a number format.
 //!
 //! Contract: a number is rounded once, to the nearest code, ties to even. One written in the description must lie in
-//! the format; numbers of a file are moved to the ends of the range where they do not, and counted in a [`Conversion`].
-//! Codes (`{ code = … }`, integers of a file) are taken as they are.
+//! the format; numbers of a file or a distribution are moved to the ends of the range where they do not, and counted in a
+//! [`Conversion`] or a [`Drawn`]. Codes (`{ code = … }`, integers of a file) are taken as they are.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use fenn_isa::fixed::Format;
 use serde::Serialize;
 use toml::de::DeValue;
 
 use super::constant::evaluate;
-use super::file::{Dtype, Shape, load};
+use super::file::{Dtype, Kind, Shape, load, load_list};
+use super::random::{Distribution, Shape as Random, Stream};
 use super::table::{At, Fields, Value, wrong_type};
 use crate::diagnostic::Diagnostic;
 use crate::equation::{DecimalError, parse_decimal};
@@ -27,8 +28,8 @@ pub struct Conversion {
     pub of: String,
     /// The file.
     pub file: PathBuf,
-    /// The format of the codes.
-    pub format: Format,
+    /// The format of the codes; `None` for delays, which are whole numbers of steps.
+    pub format: Option<Format>,
     /// How many numbers.
     pub numbers: usize,
     /// How many of them lay outside the format and were moved to the ends of its range.
@@ -37,6 +38,21 @@ pub struct Conversion {
     pub vanished: usize,
     /// The greatest magnitude.
     pub largest: f64,
+}
+
+/// What was drawn at random while compiling.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Drawn {
+    /// Of which projection, variable or parameter.
+    pub of: String,
+    /// The rule or the distribution.
+    pub rule: String,
+    /// The description's seed, on which every choice depends.
+    pub seed: u64,
+    /// How many synapses or numbers.
+    pub numbers: usize,
+    /// How many of the numbers lay outside their format and were moved to the ends of its range.
+    pub clipped: usize,
 }
 
 /// Where values are read, and what is said about them.
@@ -49,49 +65,186 @@ pub(super) struct Reader<'a> {
     pub(super) text: &'a str,
     pub(super) problems: Vec<Diagnostic>,
     pub(super) conversions: Vec<Conversion>,
+    /// Of everything random.
+    pub(super) seed: u64,
+    pub(super) drawn: Vec<Drawn>,
+    /// Whether paths may lead out of the directory.
+    pub(super) anywhere: bool,
 }
 
 /// What values are for.
 pub(super) struct Wanted<'a> {
     /// For messages: "parameter `Alpha`".
     pub(super) what: &'a str,
+    /// Names the stream of random numbers; the same as long as the network's names are.
+    pub(super) stream: &'a str,
     pub(super) ty: Type,
     pub(super) rows: usize,
     pub(super) columns: usize,
+    /// Another shape that a NumPy file may have.
+    pub(super) axes: &'a [u64],
+}
+
+/// One for all, or as many as are wanted.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Numbered<T> {
+    One(T),
+    Each(Vec<T>),
+}
+
+impl From<Numbered<i16>> for Values {
+    fn from(codes: Numbered<i16>) -> Self {
+        match codes {
+            Numbered::One(code) => Self::Uniform(code),
+            Numbered::Each(codes) => Self::PerNeuron(codes),
+        }
+    }
 }
 
 /// How one element becomes a code.
-type Element<'e, R> = dyn FnMut(&mut R, &Value<'_>, Type) -> Option<i16> + 'e;
+type Element<'e, R, T> = dyn FnMut(&mut R, &Value<'_>) -> Option<T> + 'e;
+
+/// Numbers that are not written in the description.
+struct Bulk {
+    numbers: Numbers,
+    origin: Origin,
+    /// Of the place that names it.
+    span: Range<usize>,
+}
+
+enum Origin {
+    File(PathBuf),
+    Drawn(String),
+}
+
+/// How delays are limited.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limit {
+    /// In steps.
+    pub(super) longest: u16,
+    /// Longer ones become `longest` and negative ones 0.
+    pub(super) clip: bool,
+}
 
 impl Reader<'_> {
     /// One code for all, or `rows × columns` codes; `None` has been reported.
-    pub(super) fn values(&mut self, value: &Value<'_>, wanted: &Wanted<'_>) -> Option<Values> {
-        match value.get_ref() {
-            DeValue::Table(table) => {
-                let mut fields = Fields::new(table, value.span(), format!("the value of {}", wanted.what));
-                let values = match (fields.get("code"), fields.get("file")) {
-                    (Some(code), None) => self.list(code, wanted, &mut |reader, value, _| reader.code(value)),
-                    (None, Some(file)) => self.file(&mut fields, file, wanted),
-                    _ => {
-                        let message = format!("the value of {} needs either `code` or `file`", wanted.what);
-                        self.problems.push(Diagnostic::error(message).at(value.span(), "this table"));
-                        None
-                    }
-                };
-                fields.finish(&mut self.problems);
-                values
+    pub(super) fn values(&mut self, value: &Value<'_>, wanted: &Wanted<'_>) -> Option<Numbered<i16>> {
+        let number = &mut |reader: &mut Self, value: &Value<'_>| reader.number(value, wanted.ty);
+        let DeValue::Table(table) = value.get_ref() else { return self.list(value, wanted, number) };
+        let mut fields = Fields::new(table, value.span(), format!("the value of {}", wanted.what));
+        let values = match [fields.get("code"), fields.get("file"), fields.get("distribution")] {
+            [Some(code), None, None] => self.list(code, wanted, &mut |reader, value| reader.code(value)),
+            [None, Some(_), None] | [None, None, Some(_)] => {
+                let format = fields.string("format", &mut self.problems);
+                self.bulk(&mut fields, wanted).and_then(|bulk| self.bulk_codes(bulk, format.as_ref(), wanted))
             }
-            _ => self.list(value, wanted, &mut |reader, value, ty| reader.number(value, ty)),
+            _ => {
+                let message = format!("the value of {} needs either `code`, `file` or `distribution`", wanted.what);
+                self.problems.push(Diagnostic::error(message).at(value.span(), "this table"));
+                None
+            }
+        };
+        fields.finish(&mut self.problems);
+        values
+    }
+
+    /// One delay for all, or `rows × columns` delays, whole numbers of steps. `fields` are those of the table that `value` is, if
+    /// it is one; its `file`, `distribution` or `steps` say which. `None` has been reported.
+    pub(super) fn delays(
+        &mut self,
+        value: &Value<'_>,
+        fields: Option<&mut Fields<'_, '_>>,
+        wanted: &Wanted<'_>,
+        limit: Limit,
+    ) -> Option<Numbered<u16>> {
+        let step = &mut |reader: &mut Self, value: &Value<'_>| {
+            let number = reader.real_number(value, "a delay")?;
+            reader.step(number, value.span(), limit)
+        };
+        let Some(fields) = fields else { return self.list(value, wanted, step) };
+        match [fields.get("steps"), fields.get("file"), fields.get("distribution")] {
+            [Some(steps), None, None] => self.list(steps, wanted, step),
+            [None, Some(_), None] | [None, None, Some(_)] => {
+                let bulk = self.bulk(fields, wanted)?;
+                self.bulk_steps(bulk, wanted, limit)
+            }
+            _ => {
+                let message = format!("{} need either `steps`, `file` or `distribution`", wanted.what);
+                self.problems.push(Diagnostic::error(message).at(value.span(), "this table"));
+                None
+            }
         }
     }
 
+    /// Numbers of neurons, each below `count`: a list, or those of a file. There are `length` of them, if that is known.
+    pub(super) fn neurons(
+        &mut self,
+        value: &Value<'_>,
+        what: &str,
+        range: std::ops::RangeInclusive<u32>,
+        length: Option<usize>,
+        most: u64,
+    ) -> Option<Vec<u32>> {
+        let bounds = i64::from(*range.start())..=i64::from(*range.end());
+        let numbers: Vec<u32> = match value.get_ref() {
+            DeValue::Array(array) => {
+                let number = |item: &Value<'_>| {
+                    let number = super::table::integer(item, "an element", bounds.clone(), &mut self.problems)?;
+                    u32::try_from(number.value).ok()
+                };
+                let numbers: Vec<Option<u32>> = array.iter().map(number).collect();
+                numbers.into_iter().collect::<Option<_>>()?
+            }
+            DeValue::Table(table) => {
+                let mut fields = Fields::new(table, value.span(), what);
+                fields.require("file");
+                let loaded = self.source(&mut fields).and_then(|(path, kind, span)| {
+                    let loaded = load_list(&path, most, kind);
+                    self.loaded(loaded, what, span)
+                });
+                fields.finish(&mut self.problems);
+                let Numbers::Codes(codes) = loaded? else {
+                    let problem = Diagnostic::error(format!("{what} are whole numbers, but the file has real ones"));
+                    self.problems.push(problem.at(value.span(), "this file"));
+                    return None;
+                };
+                if let Some(place) = codes.iter().position(|code| !bounds.contains(code)) {
+                    let message = format!(
+                        "{what}: number {place} is {}, but they are from {} to {}",
+                        codes[place],
+                        bounds.start(),
+                        bounds.end()
+                    );
+                    self.problems.push(Diagnostic::error(message).at(value.span(), "in this file"));
+                    return None;
+                }
+                codes.into_iter().map(|code| code as u32).collect()
+            }
+            other => {
+                self.problems.push(wrong_type(what, "a list of integers or a file", other, value.span()));
+                return None;
+            }
+        };
+        if let Some(expected) = length.filter(|length| *length != numbers.len()) {
+            let message = format!("{what}: there are {} numbers, but {expected} are needed", numbers.len());
+            self.problems.push(Diagnostic::error(message).at(value.span(), "this list"));
+            return None;
+        }
+        Some(numbers)
+    }
+
     /// One element for all, a list of `columns`, or a list of `rows` such lists.
-    fn list(&mut self, value: &Value<'_>, wanted: &Wanted<'_>, element: &mut Element<'_, Self>) -> Option<Values> {
+    fn list<T>(
+        &mut self,
+        value: &Value<'_>,
+        wanted: &Wanted<'_>,
+        element: &mut Element<'_, Self, T>,
+    ) -> Option<Numbered<T>> {
         let DeValue::Array(array) = value.get_ref() else {
-            return element(self, value, wanted.ty).map(Values::Uniform);
+            return element(self, value).map(Numbered::One);
         };
         if wanted.rows == 1 {
-            return Some(Values::PerNeuron(self.row(array, wanted, value.span(), element)?));
+            return Some(Numbered::Each(self.row(array, wanted, value.span(), element)?));
         }
         if !array.iter().any(|row| row.get_ref().is_array()) {
             let message = format!("{} is a list of {} lists, one for each source neuron", wanted.what, wanted.rows);
@@ -109,18 +262,18 @@ impl Reader<'_> {
             });
         }
         self.expect_length(array.len(), wanted.rows, "rows", wanted, value.span())?;
-        Some(Values::PerNeuron(rows.into_iter().collect::<Option<Vec<_>>>()?.concat()))
+        Some(Numbered::Each(rows.into_iter().collect::<Option<Vec<_>>>()?.into_iter().flatten().collect()))
     }
 
     /// `columns` elements.
-    fn row(
+    fn row<T>(
         &mut self,
         items: &[Value<'_>],
         wanted: &Wanted<'_>,
         span: Range<usize>,
-        element: &mut Element<'_, Self>,
-    ) -> Option<Vec<i16>> {
-        let codes: Vec<Option<i16>> = items.iter().map(|item| element(self, item, wanted.ty)).collect();
+        element: &mut Element<'_, Self, T>,
+    ) -> Option<Vec<T>> {
+        let codes: Vec<Option<T>> = items.iter().map(|item| element(self, item)).collect();
         self.expect_length(items.len(), wanted.columns, "numbers", wanted, span)?;
         codes.into_iter().collect()
     }
@@ -164,16 +317,49 @@ impl Reader<'_> {
         if !value.get_ref().is_str() || !matches!(parse_decimal(text, ty.format), Err(DecimalError::Malformed { .. })) {
             return self.decimal(text, ty, value.span());
         }
-        match evaluate(text, &self.constants) {
-            Ok(number) => self.real(number, text, ty, value.span()),
-            Err(error) => {
+        let evaluated = evaluate(text, &self.constants);
+        let number = self.evaluated(evaluated, text, value.span(), offset)?;
+        self.real(number, text, ty, value.span())
+    }
+
+    /// A number or an expression, in double precision.
+    pub(super) fn real_number(&mut self, value: &Value<'_>, what: &str) -> Option<f64> {
+        let (text, offset) = match value.get_ref() {
+            DeValue::Integer(integer) if integer.radix() == 10 => (integer.as_str(), None),
+            DeValue::Float(float) => (float.as_str(), None),
+            DeValue::String(text) => (text.as_ref(), content_offset(self.text, value.span(), text)),
+            other => {
+                self.problems.push(wrong_type(what, "a number or an expression", other, value.span()));
+                return None;
+            }
+        };
+        if !value.get_ref().is_str() {
+            let number = text.parse().ok().filter(|number: &f64| number.is_finite());
+            if number.is_none() {
+                let problem = Diagnostic::error(format!("{text} is not a finite number"));
+                self.problems.push(problem.at(value.span(), "this number"));
+            }
+            return number;
+        }
+        let evaluated = evaluate(text, &self.constants);
+        self.evaluated(evaluated, text, value.span(), offset)
+    }
+
+    fn evaluated(
+        &mut self,
+        result: Result<f64, super::constant::ConstantError>,
+        text: &str,
+        span: Range<usize>,
+        offset: Option<usize>,
+    ) -> Option<f64> {
+        result
+            .map_err(|error| {
                 // Where the characters of the string are not those of the file, the whole string is the place.
-                let span = offset.map_or(value.span(), |at| at + error.span.start..at + error.span.end);
+                let span = offset.map_or(span, |at| at + error.span.start..at + error.span.end);
                 let message = format!("`{text}` is not a constant expression");
                 self.problems.push(Diagnostic::error(message).at(span, error.message));
-                None
-            }
-        }
+            })
+            .ok()
     }
 
     fn decimal(&mut self, text: &str, ty: Type, span: Range<usize>) -> Option<i16> {
@@ -224,46 +410,176 @@ impl Reader<'_> {
         Some(code)
     }
 
-    fn file(&mut self, fields: &mut Fields<'_, '_>, file: &Value<'_>, wanted: &Wanted<'_>) -> Option<Values> {
+    /// The numbers of a table with a `file` or a `distribution`, times its `scale`.
+    fn bulk(&mut self, fields: &mut Fields<'_, '_>, wanted: &Wanted<'_>) -> Option<Bulk> {
+        let known = self.problems.len();
+        let scale = fields.get("scale").map(|scale| self.real_number(scale, "`scale`"));
+        let mut bulk = match fields.get("distribution") {
+            Some(name) => {
+                let distribution = self.distribution(fields)?;
+                let numbers = self.draw(&distribution.value, wanted, name.span())?;
+                Bulk { numbers: Numbers::Reals(numbers), origin: Origin::Drawn(distribution.text), span: name.span() }
+            }
+            None => {
+                let stored = fields.integer("columns", wanted.columns as i64..=1 << 24, &mut self.problems);
+                let (path, kind, span) = self.source(fields)?;
+                if self.problems.len() > known {
+                    return None;
+                }
+                let stored = stored.map_or(wanted.columns, |stored| stored.value as usize);
+                let shape = Shape { rows: wanted.rows, columns: wanted.columns, stored };
+                let loaded = load(&path, shape, wanted.axes, kind);
+                let numbers = self.loaded(loaded, wanted.what, span.clone())?;
+                Bulk { numbers, origin: Origin::File(path), span }
+            }
+        };
+        if let Some(scale) = scale {
+            let scale = scale?;
+            bulk.numbers = Numbers::Reals(match bulk.numbers {
+                Numbers::Codes(codes) => codes.into_iter().map(|code| code as f64 * scale).collect(),
+                Numbers::Reals(reals) => reals.into_iter().map(|real| real * scale).collect(),
+            });
+        }
+        Some(bulk)
+    }
+
+    /// The file that a table names, and how its numbers are stored.
+    fn source<'f>(&mut self, fields: &mut Fields<'f, '_>) -> Option<(PathBuf, Kind<'f>, Range<usize>)> {
         let known = self.problems.len();
         let dtype = fields.choice("dtype", &Dtype::CHOICES, &mut self.problems);
-        let stored = fields.integer("columns", wanted.columns as i64..=1 << 24, &mut self.problems);
-        let format = fields.string("format", &mut self.problems);
-        let At { value: name, span } = super::table::string(file, "`file`", &mut self.problems)?;
+        let array = fields.string("array", &mut self.problems);
+        let At { value: name, span } = fields.string("file", &mut self.problems)?;
         if self.problems.len() > known {
             return None;
         }
+        let path = self.path(name, span.clone())?;
+        let is = |name: &str| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(name));
+        let (message, place, help) = match (dtype, array) {
+            (None, None) if is("npy") => return Some((path, Kind::Npy, span)),
+            (None, Some(array)) if is("npz") => return Some((path, Kind::Npz(array.value), span)),
+            (Some(dtype), None) if !is("npy") && !is("npz") => return Some((path, Kind::Raw(dtype.value), span)),
+            (Some(dtype), _) if is("npy") || is("npz") => {
+                ("a NumPy file says itself what its numbers are", dtype.span, "leave `dtype` out")
+            }
+            (_, Some(array)) => ("only an archive (.npz) has arrays with names", array.span, "leave `array` out"),
+            (None, None) if is("npz") => {
+                ("which array of the archive is meant is not stated", span, "add `array`, the array's name")
+            }
+            _ => (
+                "what numbers the file holds is not stated",
+                span,
+                "add `dtype`: int8, uint8, int16, uint16, int32, uint32, float32 or float64",
+            ),
+        };
+        self.problems.push(Diagnostic::error(message).at(place, "this").help(help));
+        None
+    }
+
+    /// The path of a file the description names, which lies in its directory unless others are allowed.
+    pub(super) fn path(&mut self, name: &str, span: Range<usize>) -> Option<PathBuf> {
         let path = self.directory.join(name);
-        let numpy = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy"));
-        if numpy == dtype.is_some() {
-            let (message, help) = if numpy {
-                ("a NumPy file says itself what its numbers are", "leave `dtype` out")
-            } else {
-                ("what numbers the file holds is not stated", "add `dtype`: int8, int16, float32 or float64")
-            };
-            let place = dtype.map_or(span, |dtype| dtype.span);
-            self.problems.push(Diagnostic::error(message).at(place, "this").help(help));
+        if !self.anywhere && leads_outside(self.directory, Path::new(name), &path) {
+            let message = format!("`{name}` leads out of the description's directory");
+            let problem = Diagnostic::error(message).at(span, "this file");
+            self.problems.push(problem.help("put the file beside the description, or allow it with --allow-outside"));
             return None;
         }
-        let stored = stored.map_or(wanted.columns, |stored| stored.value as usize);
-        let shape = Shape { rows: wanted.rows, columns: wanted.columns, stored };
-        match load(&path, shape, dtype.map(|dtype| dtype.value)) {
-            Ok(Numbers::Codes(codes)) => {
-                self.check_format(format.as_ref(), wanted)?;
-                self.codes(&codes, wanted, span)
+        Some(path)
+    }
+
+    fn loaded(
+        &mut self,
+        loaded: Result<Numbers, super::file::FileError>,
+        what: &str,
+        span: Range<usize>,
+    ) -> Option<Numbers> {
+        loaded
+            .map_err(|error| {
+                self.problems.push(Diagnostic::error(format!("{what}: {error}")).at(span, "this file"));
+            })
+            .ok()
+    }
+
+    /// The distribution that a table describes, and its text for reports.
+    fn distribution(&mut self, fields: &mut Fields<'_, '_>) -> Option<Described> {
+        const NAMES: [(&str, &[&str]); 6] = [
+            ("uniform", &["min", "max"]),
+            ("normal", &["mean", "sd"]),
+            ("lognormal", &["mean", "sd"]),
+            ("exponential", &["mean"]),
+            ("gamma", &["shape", "mean"]),
+            ("binomial", &["trials", "probability"]),
+        ];
+        let choices: Vec<(&str, usize)> = NAMES.iter().enumerate().map(|(index, (name, _))| (*name, index)).collect();
+        let Some(At { value: index, span }) = fields.choice("distribution", &choices, &mut self.problems) else {
+            // Not to be called unknown.
+            for key in ["min", "max", "mean", "sd", "shape", "trials", "probability"] {
+                fields.get(key);
             }
-            Ok(Numbers::Reals(reals)) => {
+            return None;
+        };
+        let (name, keys) = NAMES[index];
+        let mut text = name.to_owned();
+        let mut number = |key: &'static str, required: bool| -> Option<Option<f64>> {
+            let value = if required { fields.require(key) } else { fields.get(key) };
+            let Some(value) = value else { return if required { None } else { Some(None) } };
+            let number = self.real_number(value, &format!("`{key}`"))?;
+            text.push_str(&format!(", {key} {number}"));
+            Some(Some(number))
+        };
+        let own: Vec<Option<f64>> = keys.iter().map(|key| number(key, true).flatten()).collect();
+        let [min, max] = if index == 0 { [Some(None); 2] } else { ["min", "max"].map(|key| number(key, false)) };
+        let own = own.into_iter().collect::<Option<Vec<f64>>>()?;
+        let (min, max) = (min?.unwrap_or(f64::NEG_INFINITY), max?.unwrap_or(f64::INFINITY));
+        let (shape, rule, good) = match (index, own[..].first().copied()?, own.get(1).copied().unwrap_or_default()) {
+            (0, min, max) => (Random::Uniform { min, max }, "`min` is below `max`", min < max),
+            (1, mean, sd) => (Random::Normal { mean, sd }, "`sd` is at least 0", sd >= 0.0),
+            (2, mean, sd) => (Random::LogNormal { mean, sd }, "`sd` is at least 0", sd >= 0.0),
+            (3, mean, _) => (Random::Exponential { mean }, "`mean` is positive", mean > 0.0),
+            (4, shape, mean) => {
+                let gamma = Random::Gamma { shape, scale: mean / shape };
+                (gamma, "`shape` and `mean` are positive", shape > 0.0 && mean > 0.0)
+            }
+            (_, trials, probability) => (
+                Random::Binomial { trials: trials as u32, probability },
+                "`trials` is a whole number up to 65535 and `probability` from 0 to 1",
+                trials.fract() == 0.0 && (0.0..=65535.0).contains(&trials) && (0.0..=1.0).contains(&probability),
+            ),
+        };
+        if !good || min > max {
+            let rule = if good { "`min` is not above `max`" } else { rule };
+            let problem = Diagnostic::error(format!("the distribution {name} has no meaning: {rule}"));
+            self.problems.push(problem.at(span, text));
+            return None;
+        }
+        Some(Described { value: Distribution { shape, min, max }, text })
+    }
+
+    fn draw(&mut self, distribution: &Distribution, wanted: &Wanted<'_>, span: Range<usize>) -> Option<Vec<f64>> {
+        let mut stream = Stream::new(self.seed, wanted.stream);
+        let count = wanted.rows.saturating_mul(wanted.columns);
+        let drawn: Option<Vec<f64>> = (0..count).map(|_| distribution.draw(&mut stream)).collect();
+        if drawn.is_none() {
+            let message = format!("{}: next to nothing of the distribution lies within its bounds", wanted.what);
+            let problem = Diagnostic::error(message).at(span, "10,000 draws in a row lay outside");
+            self.problems.push(problem.help("widen `min` and `max`"));
+        }
+        drawn
+    }
+
+    fn bulk_codes(&mut self, bulk: Bulk, format: Option<&At<&str>>, wanted: &Wanted<'_>) -> Option<Numbered<i16>> {
+        match &bulk.numbers {
+            Numbers::Codes(codes) => {
+                self.check_format(format, wanted)?;
+                self.codes(codes, wanted, bulk.span)
+            }
+            Numbers::Reals(reals) => {
                 if let Some(At { span, .. }) = format {
                     let problem = Diagnostic::error("`format` is for integers; real numbers have no number format");
-                    self.problems.push(problem.at(span, "not needed").help("leave it out"));
+                    self.problems.push(problem.at(span.clone(), "not needed").help("leave it out"));
                     return None;
                 }
-                self.quantize(&reals, &path, wanted, span)
-            }
-            Err(error) => {
-                let message = format!("{}: {error}", wanted.what);
-                self.problems.push(Diagnostic::error(message).at(span, "this file"));
-                None
+                self.quantize(reals, &bulk.origin, wanted, bulk.span)
             }
         }
     }
@@ -286,11 +602,11 @@ impl Reader<'_> {
         None
     }
 
-    fn codes(&mut self, codes: &[i64], wanted: &Wanted<'_>, span: Range<usize>) -> Option<Values> {
+    fn codes(&mut self, codes: &[i64], wanted: &Wanted<'_>, span: Range<usize>) -> Option<Numbered<i16>> {
         let narrow: Result<Vec<i16>, usize> =
             codes.iter().enumerate().map(|(place, code)| i16::try_from(*code).map_err(|_| place)).collect();
         match narrow {
-            Ok(codes) => Some(Values::PerNeuron(codes)),
+            Ok(codes) => Some(Numbered::Each(codes)),
             Err(place) => {
                 let message =
                     format!("{}: {} is {}, which is no 16-bit code", wanted.what, element(place, wanted), codes[place]);
@@ -300,34 +616,134 @@ impl Reader<'_> {
         }
     }
 
-    fn quantize(&mut self, reals: &[f64], path: &Path, wanted: &Wanted<'_>, span: Range<usize>) -> Option<Values> {
-        if let Some(place) = reals.iter().position(|real| !real.is_finite()) {
-            let message = format!("{}: {} is {}", wanted.what, element(place, wanted), reals[place]);
-            let problem = Diagnostic::error(message).at(span, "in this file");
-            self.problems.push(problem.help("no code stands for it; train or export the network again"));
-            return None;
-        }
+    fn finite(&mut self, reals: &[f64], wanted: &Wanted<'_>, span: Range<usize>) -> Option<()> {
+        let Some(place) = reals.iter().position(|real| !real.is_finite()) else { return Some(()) };
+        let message = format!("{}: {} is {}", wanted.what, element(place, wanted), reals[place]);
+        let problem = Diagnostic::error(message).at(span, "in this file");
+        self.problems.push(problem.help("no code stands for it; train or export the network again"));
+        None
+    }
+
+    fn quantize(
+        &mut self,
+        reals: &[f64],
+        origin: &Origin,
+        wanted: &Wanted<'_>,
+        span: Range<usize>,
+    ) -> Option<Numbered<i16>> {
+        self.finite(reals, wanted, span.clone())?;
         let format = wanted.ty.format;
-        let quantized: Vec<_> = reals.iter().filter_map(|real| format.quantize(*real)).collect();
-        let conversion = Conversion {
-            of: wanted.what.to_owned(),
-            file: path.to_owned(),
-            format,
-            numbers: reals.len(),
-            clipped: quantized.iter().filter(|number| number.saturated).count(),
-            vanished: quantized.iter().zip(reals).filter(|(number, real)| number.code == 0 && **real != 0.0).count(),
-            largest: reals.iter().fold(0.0, |largest, real| real.abs().max(largest)),
-        };
-        if conversion.clipped > 0 {
-            let Conversion { clipped, numbers, largest, .. } = conversion;
+        let mut codes = Vec::with_capacity(reals.len());
+        let (mut clipped, mut vanished, mut largest) = (0, 0, 0f64);
+        for real in reals {
+            // Finite numbers have codes.
+            let quantized = format.quantize(*real)?;
+            clipped += usize::from(quantized.saturated);
+            vanished += usize::from(quantized.code == 0 && *real != 0.0);
+            largest = largest.max(real.abs());
+            codes.push(quantized.code);
+        }
+        if clipped > 0 {
+            let numbers = reals.len();
             let message =
                 format!("{}: {clipped} of {numbers} numbers are outside {format} and are clipped", wanted.what);
             let problem = Diagnostic::warning(message).at(span, format!("the largest is {largest}"));
             self.problems.push(problem.help("use a type with more integer bits"));
         }
-        self.conversions.push(conversion);
-        Some(Values::PerNeuron(quantized.into_iter().map(|number| number.code).collect()))
+        self.note(origin, wanted, Some(format), [reals.len(), clipped, vanished], largest);
+        Some(Numbered::Each(codes))
     }
+
+    /// Keeps for the report that `numbers` synapses were chosen by `rule`.
+    pub(super) fn drew(&mut self, of: String, rule: String, numbers: usize) {
+        self.drawn.push(Drawn { of, rule, seed: self.seed, numbers, clipped: 0 });
+    }
+
+    /// Keeps for the report what became of `[all, clipped, vanished]` numbers.
+    fn note(&mut self, origin: &Origin, wanted: &Wanted<'_>, format: Option<Format>, counts: [usize; 3], largest: f64) {
+        let ([numbers, clipped, vanished], of) = (counts, wanted.what.to_owned());
+        match origin {
+            Origin::File(path) => {
+                let file = path.clone();
+                self.conversions.push(Conversion { of, file, format, numbers, clipped, vanished, largest });
+            }
+            Origin::Drawn(rule) => {
+                self.drawn.push(Drawn { of, rule: rule.clone(), seed: self.seed, numbers, clipped });
+            }
+        }
+    }
+
+    /// One delay that is written in the description.
+    fn step(&mut self, number: f64, span: Range<usize>, limit: Limit) -> Option<u16> {
+        let rounded = number.round_ties_even();
+        if !limit.clip && !(0.0..=f64::from(limit.longest)).contains(&rounded) {
+            let message = format!("a delay of {number} steps is not from 0 to {}", limit.longest);
+            self.problems.push(Diagnostic::error(message).at(span, "this delay").help(TOO_LONG));
+            return None;
+        }
+        Some(rounded.clamp(0.0, limit.longest.into()) as u16)
+    }
+
+    fn bulk_steps(&mut self, bulk: Bulk, wanted: &Wanted<'_>, limit: Limit) -> Option<Numbered<u16>> {
+        let Bulk { numbers, origin, span } = bulk;
+        let reals = match numbers {
+            Numbers::Codes(codes) => codes.into_iter().map(|code| code as f64).collect(),
+            Numbers::Reals(reals) => reals,
+        };
+        self.finite(&reals, wanted, span.clone())?;
+        let longest = f64::from(limit.longest);
+        let outside = |real: &f64| !(0.0..=longest).contains(&real.round_ties_even());
+        let clipped = reals.iter().filter(|real| outside(real)).count();
+        if let Some(first) = reals.iter().find(|real| outside(real)) {
+            let message = format!(
+                "{}: {clipped} of {} delays are not from 0 to {longest} steps, the first is {first}",
+                wanted.what,
+                reals.len()
+            );
+            let problem = if limit.clip {
+                Diagnostic::warning(message).at(span, "clipped")
+            } else {
+                Diagnostic::error(message).at(span, "these delays").help(TOO_LONG)
+            };
+            let stop = problem.severity == crate::diagnostic::Severity::Error;
+            self.problems.push(problem);
+            if stop {
+                return None;
+            }
+        }
+        let steps: Vec<u16> = reals.iter().map(|real| real.round_ties_even().clamp(0.0, longest) as u16).collect();
+        let vanished = steps.iter().zip(&reals).filter(|(step, real)| **step == 0 && **real != 0.0).count();
+        let largest = reals.iter().fold(0.0, |largest: f64, real| largest.max(real.abs()));
+        self.note(&origin, wanted, None, [steps.len(), clipped, vanished], largest);
+        Some(Numbered::Each(steps))
+    }
+}
+
+/// A distribution and its text.
+struct Described {
+    value: Distribution,
+    text: String,
+}
+
+const TOO_LONG: &str = "a longer ring is `longest = N`, up to 65535; `clip = true` shortens delays to it";
+
+/// Whether a path of a description leads out of its directory, by what is written or by way of links.
+fn leads_outside(directory: &Path, name: &Path, path: &Path) -> bool {
+    let mut depth = 0;
+    for component in name.components() {
+        match component {
+            Component::Prefix(_) | Component::RootDir => return true,
+            Component::ParentDir => depth -= 1,
+            Component::Normal(_) => depth += 1,
+            Component::CurDir => {}
+        }
+        if depth < 0 {
+            return true;
+        }
+    }
+    let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+    // What cannot be resolved cannot be read either, and is reported then.
+    matches!((directory.canonicalize(), path.canonicalize()), (Ok(inside), Ok(file)) if !file.starts_with(&inside))
 }
 
 /// "number 5" or "row 3, column 5".

@@ -1,9 +1,10 @@
-//! Arrays of numbers in files: raw little-endian and NumPy's `.npy`.
+//! Arrays of numbers in files: raw little-endian, NumPy's `.npy`, and `.npz` archives of those.
 //!
 //! Contract: [`load`] gives exactly `rows × columns` numbers, row-major, without the padding that the file may have
-//! behind each row (which must be zero), or says what the file has instead. A file's claims about its own size are
-//! checked against its length before anything is allocated.
+//! behind each row (which must be zero), or says what the file has instead; [`load_list`] gives as many as there are, up to a
+//! limit. A file's claims about its own size are checked against its length before anything is allocated.
 
+use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use crate::npy::{self, Array, LONGEST_HEADER, NpyError, Numbers};
@@ -12,32 +13,51 @@ use crate::npy::{self, Array, LONGEST_HEADER, NpyError, Numbers};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dtype {
     Int8,
+    Uint8,
     Int16,
+    Uint16,
+    Int32,
+    Uint32,
     Float32,
     Float64,
 }
 
 impl Dtype {
-    pub(super) const CHOICES: [(&'static str, Self); 4] =
-        [("int8", Self::Int8), ("int16", Self::Int16), ("float32", Self::Float32), ("float64", Self::Float64)];
+    pub(super) const CHOICES: [(&'static str, Self); 8] = [
+        ("int8", Self::Int8),
+        ("uint8", Self::Uint8),
+        ("int16", Self::Int16),
+        ("uint16", Self::Uint16),
+        ("int32", Self::Int32),
+        ("uint32", Self::Uint32),
+        ("float32", Self::Float32),
+        ("float64", Self::Float64),
+    ];
 
     fn bytes(self) -> usize {
         match self {
-            Self::Int8 => 1,
-            Self::Int16 => 2,
-            Self::Float32 => 4,
+            Self::Int8 | Self::Uint8 => 1,
+            Self::Int16 | Self::Uint16 => 2,
+            Self::Int32 | Self::Uint32 | Self::Float32 => 4,
             Self::Float64 => 8,
         }
     }
 
     pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Int8 => "int8",
-            Self::Int16 => "int16",
-            Self::Float32 => "float32",
-            Self::Float64 => "float64",
-        }
+        let name = Self::CHOICES.iter().find(|(_, dtype)| *dtype == self);
+        name.map_or("", |(name, _)| name)
     }
+}
+
+/// How the numbers of a file are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind<'a> {
+    /// One after the other.
+    Raw(Dtype),
+    /// A NumPy array.
+    Npy,
+    /// A member of an archive of NumPy arrays.
+    Npz(&'a str),
 }
 
 /// Which numbers of a file are wanted.
@@ -71,6 +91,16 @@ pub(super) enum FileError {
     Length { path: PathBuf, found: u64, expected: u64, shape: String, dtype: &'static str, columns: Option<u64> },
     #[error("{} {error}", path.display())]
     Npy { path: PathBuf, error: NpyError },
+    #[error("{} is no archive of NumPy arrays: {what}", path.display())]
+    Archive { path: PathBuf, what: String },
+    #[error("{} has no array `{name}`; it has {names}", path.display())]
+    Member { path: PathBuf, name: String, names: String },
+    #[error("{} has {found} bytes, which is no whole number of {dtype}", path.display())]
+    Odd { path: PathBuf, found: u64, dtype: &'static str },
+    #[error("{} has shape ({}), but a plain list is needed", path.display(), list(.found))]
+    NoList { path: PathBuf, found: Vec<u64> },
+    #[error("{} has more numbers than the {most} there can be", path.display())]
+    TooMany { path: PathBuf, most: u64 },
     #[error("{} has {found} bytes, more than {shape} numbers can take", path.display())]
     TooLong { path: PathBuf, found: u64, shape: String },
     #[error("{} has shape ({}), but {shape} numbers are needed", path.display(), list(.found))]
@@ -87,25 +117,85 @@ fn list(shape: &[u64]) -> String {
     shape.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// The numbers of `path`; raw with elements of `dtype`, or a NumPy file if that is `None`.
-pub(super) fn load(path: &Path, shape: Shape, dtype: Option<Dtype>) -> Result<Numbers, FileError> {
+/// The numbers of `path`; a NumPy array may also have the shape `axes`.
+pub(super) fn load(path: &Path, shape: Shape, axes: &[u64], kind: Kind<'_>) -> Result<Numbers, FileError> {
     let io = |error| FileError::Io { path: path.to_owned(), error };
-    let length = std::fs::metadata(path).map_err(io)?.len();
-    let read = || std::fs::read(path).map_err(io);
-    let numbers = match dtype {
-        Some(dtype) => {
-            check_length(path, length, shape, dtype)?;
-            raw(&read()?, dtype)
+    let numbers = match kind {
+        Kind::Raw(dtype) => {
+            check_length(path, std::fs::metadata(path).map_err(io)?.len(), shape, dtype)?;
+            raw(&std::fs::read(path).map_err(io)?, dtype)
         }
-        None => {
-            let most = shape.total().and_then(|total| total.checked_mul(8)).unwrap_or(usize::MAX);
-            if length > (most as u64).saturating_add(2 * LONGEST_HEADER as u64) {
-                return Err(FileError::TooLong { path: path.to_owned(), found: length, shape: shape.describe() });
-            }
-            npy(path, &read()?, shape)?
+        Kind::Npy | Kind::Npz(_) => {
+            let most = shape.total().map_or(u64::MAX, |total| total as u64);
+            let too_long = |found| FileError::TooLong { path: path.to_owned(), found, shape: shape.describe() };
+            npy(path, &numpy(path, kind, most, too_long)?, shape, axes)?
         }
     };
     without_padding(path, numbers, shape)
+}
+
+/// All numbers of `path`, at most `most`, which are a plain list.
+pub(super) fn load_list(path: &Path, most: u64, kind: Kind<'_>) -> Result<Numbers, FileError> {
+    let io = |error| FileError::Io { path: path.to_owned(), error };
+    let too_many = || FileError::TooMany { path: path.to_owned(), most };
+    match kind {
+        Kind::Raw(dtype) => {
+            let found = std::fs::metadata(path).map_err(io)?.len();
+            let bytes = dtype.bytes() as u64;
+            if !found.is_multiple_of(bytes) {
+                return Err(FileError::Odd { path: path.to_owned(), found, dtype: dtype.name() });
+            }
+            if found / bytes > most {
+                return Err(too_many());
+            }
+            Ok(raw(&std::fs::read(path).map_err(io)?, dtype))
+        }
+        Kind::Npy | Kind::Npz(_) => {
+            let bytes = numpy(path, kind, most, |_| too_many())?;
+            let Array { shape, numbers } =
+                npy::read(&bytes).map_err(|error| FileError::Npy { path: path.to_owned(), error })?;
+            match shape[..] {
+                [length] if length <= most => Ok(numbers),
+                [_] => Err(too_many()),
+                _ => Err(FileError::NoList { path: path.to_owned(), found: shape }),
+            }
+        }
+    }
+}
+
+/// The bytes of a NumPy array of at most `most` numbers.
+fn numpy(path: &Path, kind: Kind<'_>, most: u64, too_long: impl Fn(u64) -> FileError) -> Result<Vec<u8>, FileError> {
+    let io = |error| FileError::Io { path: path.to_owned(), error };
+    let limit = most.saturating_mul(8).saturating_add(2 * LONGEST_HEADER as u64);
+    if let Kind::Npz(name) = kind {
+        return member(path, name, limit, too_long);
+    }
+    let length = std::fs::metadata(path).map_err(io)?.len();
+    if length > limit {
+        return Err(too_long(length));
+    }
+    std::fs::read(path).map_err(io)
+}
+
+/// One array of an archive. What it says about its size is not believed.
+fn member(path: &Path, name: &str, limit: u64, too_long: impl Fn(u64) -> FileError) -> Result<Vec<u8>, FileError> {
+    let wrong = |what: String| FileError::Archive { path: path.to_owned(), what };
+    let bytes = std::fs::read(path).map_err(|error| FileError::Io { path: path.to_owned(), error })?;
+    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(|error| wrong(error.to_string()))?;
+    let Some(index) = archive.index_for_name(&format!("{name}.npy")) else {
+        let names = archive.file_names().filter_map(Result::ok).take(20);
+        let names: Vec<String> = names.map(|name| name.trim_end_matches(".npy").to_owned()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let (path, names) = (path.to_owned(), super::table::list(&names));
+        return Err(FileError::Member { path, name: name.to_owned(), names });
+    };
+    let file = archive.by_index(index).map_err(|error| wrong(error.to_string()))?;
+    let mut bytes = Vec::new();
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| wrong(error.to_string()))?;
+    if bytes.len() as u64 > limit {
+        return Err(too_long(bytes.len() as u64));
+    }
+    Ok(bytes)
 }
 
 fn check_length(path: &Path, found: u64, shape: Shape, dtype: Dtype) -> Result<(), FileError> {
@@ -123,8 +213,12 @@ fn check_length(path: &Path, found: u64, shape: Shape, dtype: Dtype) -> Result<(
 
 fn raw(bytes: &[u8], dtype: Dtype) -> Numbers {
     match dtype {
-        Dtype::Int8 => Numbers::Codes(bytes.iter().map(|byte| i64::from(*byte as i8)).collect()),
+        Dtype::Int8 => Numbers::Codes(elements(bytes, i8::from_le_bytes)),
+        Dtype::Uint8 => Numbers::Codes(elements(bytes, u8::from_le_bytes)),
         Dtype::Int16 => Numbers::Codes(elements(bytes, i16::from_le_bytes)),
+        Dtype::Uint16 => Numbers::Codes(elements(bytes, u16::from_le_bytes)),
+        Dtype::Int32 => Numbers::Codes(elements(bytes, i32::from_le_bytes)),
+        Dtype::Uint32 => Numbers::Codes(elements(bytes, u32::from_le_bytes)),
         Dtype::Float32 => Numbers::Reals(elements(bytes, f32::from_le_bytes)),
         Dtype::Float64 => Numbers::Reals(elements(bytes, f64::from_le_bytes)),
     }
@@ -134,12 +228,16 @@ fn elements<const N: usize, T, U: From<T>>(bytes: &[u8], element: fn([u8; N]) ->
     bytes.as_chunks::<N>().0.iter().map(|bytes| U::from(element(*bytes))).collect()
 }
 
-fn npy(path: &Path, bytes: &[u8], shape: Shape) -> Result<Numbers, FileError> {
+fn npy(path: &Path, bytes: &[u8], shape: Shape, axes: &[u64]) -> Result<Numbers, FileError> {
     let path = || path.to_owned();
     let Array { shape: found, numbers } = npy::read(bytes).map_err(|error| FileError::Npy { path: path(), error })?;
     let (rows, stored) = (shape.rows as u64, shape.stored as u64);
     let flat = found.len() == 1 && shape.total().is_some_and(|total| found[0] == total as u64);
-    if !(flat || found == [rows, stored] || rows == 1 && found == [stored]) {
+    if !(flat
+        || found == [rows, stored]
+        || rows == 1 && found == [stored]
+        || found == axes && shape.stored == shape.columns)
+    {
         return Err(FileError::Shape { path: path(), found, shape: shape.describe() });
     }
     Ok(numbers)
@@ -191,7 +289,8 @@ mod tests {
         // Without the path, which is different every time.
         let file = file(bytes);
         let name = file.path().display().to_string();
-        load(file.path(), shape, dtype).map_err(|error| error.to_string().replace(&name, "FILE"))
+        load(file.path(), shape, &[], dtype.map_or(Kind::Npy, Kind::Raw))
+            .map_err(|error| error.to_string().replace(&name, "FILE"))
     }
 
     const TWO_BY_THREE: Shape = Shape { rows: 2, columns: 3, stored: 3 };

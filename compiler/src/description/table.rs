@@ -165,6 +165,14 @@ impl<'a, 't> Fields<'a, 't> {
         entries
     }
 
+    /// Reports what is missing; of tables whose keys are unknown until a wrong one is corrected.
+    pub(super) fn finish_unknown(self, problems: &mut Vec<Diagnostic>) {
+        for key in &self.missing {
+            let message = format!("{} has no `{key}`", self.what);
+            problems.push(Diagnostic::error(message).at(self.span(), format!("`{key}` is missing here")));
+        }
+    }
+
     /// Reports every key that was not asked for, and every one that is missing, unless the former is probably the latter.
     pub(super) fn finish(mut self, problems: &mut Vec<Diagnostic>) {
         for (key, _) in self.entries() {

@@ -54,7 +54,7 @@ fn mnist() {
         eprintln!("skipped: no reference data at {}", data.display());
         return;
     }
-    let options = description::Options::default();
+    let options = description::Options { allow_outside: true, ..description::Options::default() };
     let described = description::read(root().join("programs/mnist/network.toml"), &options).expect("it is a network");
     let compiled = backend::compile(&described.network, &backend::Options::default()).expect("it compiles");
     let image = compiled.image;
