@@ -126,6 +126,7 @@ fn kernel() -> impl Strategy<Value = Kernel> {
             parameters: (0..PARAMETERS).map(|index| slot("P", index)).collect(),
             events: (0..EVENTS).map(|index| format!("E{index}")).collect(),
             locals: (0..LOCALS).map(|index| slot("L", index)).collect(),
+            tables: vec![],
             body,
         }
     })
@@ -604,6 +605,7 @@ fn spilling_and_chunks_change_nothing() {
     let kernel = Kernel {
         variables: (0..variables).map(slot).collect(),
         locals: vec![Slot { name: "total".to_owned(), ty: Type { format: Format::UNIT, saturating: false } }],
+        tables: vec![],
         events: vec!["Spike".to_owned()],
         parameters: vec![],
         body,
