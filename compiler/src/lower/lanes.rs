@@ -138,7 +138,8 @@ impl Lowering<'_> {
         let lane = |home: &Home| matches!(home, Home::Lane { .. });
         let variables = self.network.populations.iter().zip(&self.placement.populations);
         let mut kept = variables.flat_map(|(population, place)| population.variables.iter().zip(&place.variables));
-        self.placement.rings.iter().any(|ring| self.lasts(ring))
+        !self.placement.tables.is_empty()
+            || self.placement.rings.iter().any(|ring| self.lasts(ring))
             || kept.any(|(variable, home)| !variable.reset && lane(home))
     }
 
@@ -161,6 +162,21 @@ impl Lowering<'_> {
                     self.set_variable(&variable.initial, place.initial[index], place.variables[index], place.blocks);
                 }
             }
+        }
+        for table in &self.placement.tables {
+            // Every lane has all entries.
+            let from = self.code.constant(table.source.into());
+            let end = self.code.constant(i64::from(table.source) + 2 * i64::from(table.entries));
+            let to = self.code.def_v(Op::VLui, &[(2 * i64::from(table.row)).into()]);
+            let step = self.code.def_v(Op::VLui, &[2.into()]);
+            let head = self.code.label();
+            self.code.bind(head);
+            let entry = self.code.def_x(Op::Lh, &[0.into(), from.into()]);
+            self.code.advance(from, 2);
+            let entry = self.code.def_v(Op::VFill, &[entry.into()]);
+            self.code.emit(Op::VStoreL, &[entry.into(), 0.into(), to.into()]);
+            self.code.emit(Op::VAdd, &[to.into(), to.into(), step.into()]);
+            self.code.emit(Op::Bne, &[from.into(), end.into(), head.into()]);
         }
         for index in 0..self.placement.rings.len() {
             let ring = self.placement.rings[index];
