@@ -36,6 +36,7 @@
 
 mod ast;
 mod check;
+mod function;
 mod lexer;
 mod number;
 mod parser;

@@ -88,6 +88,7 @@ fn network(noise: bool) -> Network {
                 parameters: vec![slot("Alpha", true), slot("Threshold", true)],
                 events: vec!["Spike".into()],
                 locals: vec![],
+                tables: vec![],
                 body,
             },
             variables: vec![

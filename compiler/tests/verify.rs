@@ -31,6 +31,7 @@ fn good() -> Network {
         parameters: vec![slot("Threshold", 10)],
         events: vec!["Spike".into()],
         locals: vec![slot("U", 10)],
+        tables: vec![],
         body: vec![
             assign(
                 Place::Local(0),
