@@ -591,11 +591,11 @@ fn outputs_that_are_not_one_units_have_a_population_of_their_own() {
         panic!("as made above")
     };
     for step in 0..100 {
-        for target in 0..3 {
+        for (target, bias) in bias.iter().enumerate().take(3) {
             let part = |population: usize, row: &[f64]| -> f64 {
                 run.spikes[population].steps()[step].iter().map(|&spike| row[spike as usize]).sum()
             };
-            let expected = bias[target] + part(0, w.row(target)) + part(1, v.row(target));
+            let expected = bias + part(0, w.row(target)) + part(1, v.row(target));
             assert!((run.potentials[2][step][target] - expected).abs() < 1e-12);
         }
     }

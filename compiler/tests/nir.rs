@@ -334,7 +334,8 @@ fn structural_errors_name_node_and_dataset() {
 
 #[test]
 fn structural_errors_of_linear_nodes_name_node_and_dataset() {
-    let with = |change: &dyn Fn(&mut Vec<(&'static str, &'static [u64], &'static [f64])>)| {
+    type Arrays = Vec<(&'static str, &'static [u64], &'static [f64])>;
+    let with = |change: &dyn Fn(&mut Arrays)| {
         let mut datasets: Vec<(&str, &[u64], &[f64])> = vec![
             ("weight", &[2, 1, 1, 2], &[1.0; 4]),
             ("bias", &[2], &[0.0; 2]),
@@ -348,9 +349,7 @@ fn structural_errors_of_linear_nodes_name_node_and_dataset() {
     };
     let Node::Conv2d(conv) = with(&|_| {}).unwrap().nodes["x"].clone() else { panic!("a Conv2d") };
     assert_eq!((conv.stride, conv.padding, conv.dilation), ([1, 1], Padding::Zeros([0, 0]), [1, 1]));
-    let message = |change: &dyn Fn(&mut Vec<(&'static str, &'static [u64], &'static [f64])>)| {
-        only_problem(with(change)).to_string()
-    };
+    let message = |change: &dyn Fn(&mut Arrays)| only_problem(with(change)).to_string();
     assert_eq!(
         message(&|sets| sets[0] = ("weight", &[2, 2], &[1.0; 4])),
         "node `x`: dataset `weight` has shape [2, 2]; needed: [out, in / groups, rows, columns]. Export it so"

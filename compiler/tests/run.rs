@@ -238,7 +238,7 @@ impl Numbers {
     }
 
     fn below(&mut self, bound: u32) -> u32 {
-        (u64::from(self.0.next_u32()) * u64::from(bound) >> 32) as u32
+        ((u64::from(self.0.next_u32()) * u64::from(bound)) >> 32) as u32
     }
 }
 
@@ -515,7 +515,11 @@ fn compare_run(network: &Network, manifest: &Manifest, machine: &Machine, expect
         match (&described.data, output.quantity, output.readout) {
             (Data::Values(array), Quantity::Variable(variable), Readout::Last) => {
                 let expected = &expected.finals[output.population][variable];
-                assert_eq!(&read_values(machine, array, described.neurons, sample), &[expected.clone()], "{place}");
+                assert_eq!(
+                    &read_values(machine, array, described.neurons, sample),
+                    std::slice::from_ref(expected),
+                    "{place}"
+                );
             }
             (Data::Values(array), Quantity::Variable(variable), _) => {
                 let expected = expected.traces[output.population][variable].as_ref().unwrap();

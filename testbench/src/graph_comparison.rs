@@ -372,8 +372,11 @@ fn root_mean_square(a: &[f64], b: &[f64]) -> f64 {
     (a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>() / a.len() as f64).sqrt()
 }
 
+/// The names and kinds of units, in the order of update.
+type Kinds = Vec<(String, &'static str)>;
+
 /// The kinds of the units in the order of update, and the reference's run.
-fn reference(case: &Case) -> Result<(Vec<(String, &'static str)>, Trace), Failure> {
+fn reference(case: &Case) -> Result<(Kinds, Trace), Failure> {
     let flat = case.graph.flat()?;
     let reference = Reference::new(&flat, case.settings)?;
     let kinds = reference.unit_names().into_iter().map(|name| {
@@ -523,7 +526,7 @@ impl Survey {
                 }
                 let case = random_graphs::build(&random_graphs::of_seed(seed));
                 let known = |kind: &&str| only.is_empty() || only.iter().any(|only| only == *kind);
-                if case.graph.kinds().keys().all(|kind| known(&kind)) {
+                if case.graph.kinds().keys().all(known) {
                     reports.push((seed, compare(&case, folder.path())));
                 }
             }

@@ -1,6 +1,6 @@
 //! A float64 interpreter of NIR graphs, written from the definitions alone.
 //!
-//! It shares nothing with the compiler, the reading of files included: [`file`] reads and writes `.nir` files by the HDF5
+//! It shares nothing with the compiler, the reading of files included: [`mod@file`] reads and writes `.nir` files by the HDF5
 //! library alone, [`graph`] is what they hold, [`layer`] computes the nodes without state, and [`run`] steps a graph.
 //! Nothing is prepared, folded or scheduled ahead, and speed is no object: the compiler does all of that, and this is the
 //! second witness for it.

@@ -94,10 +94,10 @@ impl Connectivity {
         let mut spikes: Spikes = Default::default();
         for _ in 0..STEPS {
             for (source, fired) in latest.iter().enumerate() {
-                for target in 0..2 {
+                for (rows, targets) in self.rows[source].iter().zip(&mut neurons) {
                     for spike in fired {
-                        for synapse in &self.rows[source][target][*spike as usize] {
-                            let reached = &mut neurons[target][*synapse as usize];
+                        for synapse in &rows[*spike as usize] {
+                            let reached = &mut targets[*synapse as usize];
                             let sum = if source == 0 { &mut reached.exc } else { &mut reached.inh };
                             *sum = saturated(i32::from(*sum) + i32::from(self.weights[source]));
                         }

@@ -65,7 +65,7 @@ fn small_graphs_pass() {
 fn random_graphs_pass() {
     let survey = Survey::new(0..200, &[]).unwrap();
     assert_eq!(survey.reports.len(), 200);
-    for (seed, found) in survey.failures() {
+    if let Some((seed, found)) = survey.failures().next() {
         panic!("seed {seed} fails; `random-nir run {seed} --verbose` shows it\n{found}");
     }
 }

@@ -153,6 +153,8 @@ fn misfit(model: &Model, (sample, trains): (usize, &Vec<SpikeTrain>)) -> Option<
 ///
 /// # Errors
 /// Every population that no pair suits.
+///
+/// `roundings` has one entry per population.
 pub(super) fn search(
     model: &Model,
     cases: &[Case],
@@ -167,10 +169,10 @@ pub(super) fn search(
         .map(|forced| ImportError::UnknownPopulation { population: forced.population.clone(), known: known() })
         .collect();
     let mut chosen = Vec::new();
-    for index in 0..model.populations.len() {
+    for (index, rounding) in roundings.iter().enumerate() {
         match pairs(model, index, cases, forced, clip_percent) {
             Ok(pairs) => {
-                let trial = Trial::new(model, index, cases, roundings[index]);
+                let trial = Trial::new(model, index, cases, *rounding);
                 chosen.push(best(&trial, &Order::new(cases, index), cases, pairs));
             }
             Err(error) => errors.push(error),

@@ -4,9 +4,9 @@
 //! sense of real numbers. What can stay a convolution with a shared kernel stays one: convolutions compose where no zeros
 //! around the inner one would be seen, and sums over windows go into the convolution behind them.
 //!
-//! Invariant: no map has more than [`MOST_WEIGHTS`] numbers; what would have is refused before it is made.
+//! Invariant: no map has more than `MOST_WEIGHTS` numbers; what would have is refused before it is made.
 //!
-//! Not here: where a map comes from ([`super::wiring`]), and codes.
+//! Not here: where a map comes from (`wiring`), and codes.
 
 use crate::network::{self, Synapse};
 use crate::nir::{Conv, Matrix, Pool};

@@ -285,6 +285,7 @@ impl<'a> Trial<'a> {
         let own_potentials = |step: usize| -> Vec<f64> {
             potentials.get(step).map(|v| self.chosen.iter().map(|neuron| v[*neuron]).collect()).unwrap_or_default()
         };
+        #[expect(clippy::needless_range_loop, reason = "the step is an index into several trains")]
         for step in 0..self.model.steps as usize {
             arrived.iter_mut().for_each(Sums::clear);
             for (onto, codes) in self.onto.iter().zip(weights).filter(|(onto, _)| !onto.recurs) {

@@ -1,7 +1,7 @@
 //! `.nir` files: HDF5, `/node` being a graph, which has a `type`, `edges` and a group `nodes`, in which each node has a
 //! `type` and its parameters.
 //!
-//! Contract: what [`write`] wrote, [`read`] reads equal. Files are trusted to be small and whole: what is damaged is an
+//! Contract: what [`write()`] wrote, [`read`] reads equal. Files are trusted to be small and whole: what is damaged is an
 //! error, but no defence is made against files that were made to do harm.
 
 use std::collections::BTreeMap;
