@@ -24,7 +24,7 @@ use fenn_isa::fixed::Format;
 use rayon::prelude::*;
 
 use crate::interpret::{RunError, SpikeTrain};
-use crate::network::{Phase, Readout, Source};
+use crate::network::{Readout, Source};
 
 use super::error::ImportError;
 use super::float::{self, FloatRun, Range};
@@ -132,7 +132,6 @@ fn work(model: &Model, case: &Case) -> u64 {
         let sources = connection.map.sources().max(1) as u128;
         u64::try_from(connection.map.count() / sources).unwrap_or(u64::MAX).saturating_mul(spikes as u64)
     });
-    debug_assert!(model.schedule.iter().any(|phase| matches!(phase, Phase::Update(_))));
     updates.saturating_add(events.fold(0, u64::saturating_add))
 }
 
@@ -255,7 +254,7 @@ impl Magnitudes {
                 let weight = gain * weight;
                 all.largest = all.largest.max(weight.abs());
                 all.count += 1;
-                // Formats come from the widest to the finest, so most numbers are done with the first.
+                // From the finest format on: what fits one fits all wider ones.
                 for (above, (least, most)) in all.above.iter_mut().zip(&limits).rev() {
                     if weight >= *least && weight < *most {
                         break;

@@ -97,15 +97,14 @@ impl Sums {
 
     #[inline]
     fn add(&mut self, place: usize, code: i32) {
-        self.sum[place] += code;
+        self.sum[place] = self.sum[place].saturating_add(code);
         self.low[place] = clamp(self.low[place] + code);
         self.high[place] = clamp(self.high[place] + code);
     }
 
     #[inline]
     fn of(&self, place: usize, before: i32) -> i32 {
-        // Many additions are beyond 32 bits of nothing: a sum of 2^16 codes fits.
-        (before + self.sum[place]).clamp(self.low[place], self.high[place])
+        before.saturating_add(self.sum[place]).clamp(self.low[place], self.high[place])
     }
 }
 
@@ -353,8 +352,9 @@ impl Run<'_> {
                 sum = self.own.of(n, sum);
             }
             sum = arrived[1].of(n, sum);
+            let own = self.own.sum.get(n).copied().unwrap_or(0);
             let raw =
-                self.current[n] + arrived[0].sum[n] + arrived[1].sum[n] + self.own.sum.get(n).copied().unwrap_or(0);
+                [arrived[0].sum[n], own, arrived[1].sum[n]].into_iter().fold(self.current[n], i32::saturating_add);
             self.saturations[0] += u64::from(sum != raw);
             let current = clamp(sum + bias[n]);
             let converted = match gain {
