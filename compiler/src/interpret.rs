@@ -4,10 +4,11 @@
 //! through [`fenn_isa::lane`]. One set of 32 random number generators serves all populations in the order in which
 //! they draw; each [`Expr::Random`] and each stochastic rounding advances all 32, whatever the mask. Where a
 //! population does not fill its last vector, the remaining lanes compute too (with parameters and state as given if
-//! uniform, 0 if per neuron), so that they draw as the machine's do; they never emit an event and appear in no result.
+//! uniform, 0 if per neuron), so that they draw as the machine's do; they never emit an event, are in no loop and appear in
+//! no result.
 //!
-//! Invariant: an [`Interpreter`] holds a network that [`verify`] has accepted, so executing it
-//! cannot fail.
+//! Invariant: an [`Interpreter`] holds a network that [`verify`] has accepted, so executing it can fail in one way only: a
+//! loop of a neuron program may never end ([`RunError::Endless`]).
 //!
 //! Not here: instruction counts, addresses, and the encoding of samples into spikes.
 
@@ -16,7 +17,7 @@ use std::collections::VecDeque;
 use fenn_isa::lane::{self, Generator, Rounding};
 use fenn_isa::memory::LANES;
 
-use crate::kernel::{BinaryOp, CompareOp, Cond, Expr, Place, Stmt};
+use crate::kernel::{BinaryOp, CompareOp, Cond, Expr, Place, Stmt, Table};
 use crate::network::{
     Delays, Network, Output, Phase, Population, Projection, Quantity, Readout, Source, StatePolicy, Values, Weights,
 };
@@ -28,6 +29,9 @@ pub type Lanes = [i16; LANES];
 
 /// Which lanes take part.
 pub type Mask = [bool; LANES];
+
+/// No lane.
+const NONE: Mask = [false; LANES];
 
 /// Which neurons spike in each step: one list per step, each in strictly rising order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -157,7 +161,22 @@ pub enum RunError {
         /// The step, counted from 0.
         step: usize,
     },
+    /// A loop that goes on and on; the machine would never come back from it.
+    #[error(
+        "a loop of population `{population}` goes on after {MOST_ITERATIONS} iterations for neurons {first} and following, in step {step}; let its condition fail at last"
+    )]
+    Endless {
+        /// Whose program.
+        population: String,
+        /// The first neuron of the vector.
+        first: usize,
+        /// The step, counted from 0.
+        step: usize,
+    },
 }
+
+/// A loop that has run this often is taken to be endless.
+pub const MOST_ITERATIONS: u32 = 1 << 20;
 
 /// Watches a run. The methods do nothing unless implemented, and `()` compiles to nothing.
 pub trait Observer {
@@ -302,7 +321,7 @@ impl<'n> Interpreter<'n> {
     /// One run: `inputs[i]` are the spikes of `network.inputs[i]`.
     ///
     /// # Errors
-    /// [`RunError`] if the spikes do not fit the network; the state is then as before.
+    /// [`RunError`] if the spikes do not fit the network, the state being as before then; or if a loop does not end.
     pub fn run(&mut self, inputs: &[SpikeTrain]) -> Result<Run, RunError> {
         self.run_observed(inputs, &mut ())
     }
@@ -324,7 +343,12 @@ impl<'n> Interpreter<'n> {
                         let population = &network.populations[index];
                         self.deliver(index);
                         self.states[index].keep_spikes(&self.depths[index]);
-                        self.states[index].update(index, population, &mut self.generators, observer);
+                        let update = self.states[index].update(index, population, &mut self.generators, observer);
+                        update.map_err(|Endless(first)| RunError::Endless {
+                            population: population.name.clone(),
+                            first,
+                            step,
+                        })?;
                         self.record(index, &mut run);
                     }
                 }
@@ -564,17 +588,37 @@ impl State {
         population: &Population,
         generators: &mut [Generator; LANES],
         observer: &mut O,
-    ) {
+    ) -> Result<(), Endless> {
         for first in (0..population.size as usize).step_by(LANES) {
             self.emitted.fill([false; LANES]);
             let existing: Mask = std::array::from_fn(|i| first + i < population.size as usize);
-            let mut vector = Vector { population: index, first, existing, state: self, generators, observer };
-            vector.block(&population.kernel.body, &[true; LANES]);
+            let tables = &population.kernel.tables;
+            let loops = Vec::new();
+            let mut vector =
+                Vector { population: index, first, existing, tables, loops, state: self, generators, observer };
+            vector.block(&population.kernel.body, &[true; LANES])?;
             for (spikes, emitted) in self.events.iter_mut().zip(&self.emitted) {
                 spikes[0].extend((0..LANES).filter(|&i| emitted[i] && existing[i]).map(|i| (first + i) as u32));
             }
         }
+        Ok(())
     }
+}
+
+/// A loop did not end; of the vector with this first neuron.
+struct Endless(usize);
+
+/// The lanes of a loop.
+struct Repeated {
+    /// Those that have not left it.
+    inside: Mask,
+    /// And have not left out the rest of its body either.
+    going: Mask,
+}
+
+/// Both.
+fn both(a: &Mask, b: &Mask) -> Mask {
+    each(a, b, |a, b| a && b)
 }
 
 /// `op` lane by lane.
@@ -589,14 +633,20 @@ struct Vector<'a, O> {
     first: usize,
     /// Lanes that have a neuron.
     existing: Mask,
+    /// Of the kernel.
+    tables: &'a [Table],
+    /// The loops around the present statement, the innermost last.
+    loops: Vec<Repeated>,
     state: &'a mut State,
     generators: &'a mut [Generator; LANES],
     observer: &'a mut O,
 }
 
 impl<O: Observer> Vector<'_, O> {
-    fn block(&mut self, body: &[Stmt], mask: &Mask) {
+    fn block(&mut self, body: &[Stmt], mask: &Mask) -> Result<(), Endless> {
         for stmt in body {
+            // Lanes may have left the innermost loop, or the rest of its body, since the block began.
+            let mask = &self.loops.last().map_or(*mask, |repeated| both(mask, &repeated.going));
             match stmt {
                 Stmt::Assign { place, value } => {
                     let value = self.expr(value);
@@ -604,12 +654,55 @@ impl<O: Observer> Vector<'_, O> {
                 }
                 Stmt::If { condition, then, otherwise } => {
                     let condition = self.cond(condition);
-                    self.block(then, &std::array::from_fn(|i| mask[i] && condition[i]));
-                    self.block(otherwise, &std::array::from_fn(|i| mask[i] && !condition[i]));
+                    self.block(then, &both(mask, &condition))?;
+                    self.block(otherwise, &each(mask, &condition, |active, holds| active && !holds))?;
                 }
                 Stmt::Emit(event) => {
                     self.state.emitted[*event].iter_mut().zip(mask).for_each(|(emitted, active)| *emitted |= *active);
                 }
+                Stmt::Loop { body, step } => self.repeat(body, step, mask)?,
+                Stmt::While(condition) => {
+                    let condition = self.cond(condition);
+                    self.leave(&each(mask, &condition, |active, holds| active && !holds), true);
+                    if self.loops.last().is_none_or(|repeated| repeated.inside == NONE) {
+                        break;
+                    }
+                }
+                Stmt::Break => self.leave(mask, true),
+                Stmt::Continue => self.leave(mask, false),
+            }
+        }
+        Ok(())
+    }
+
+    /// `body` and `step` until none of the lanes of `mask` is left.
+    fn repeat(&mut self, body: &[Stmt], step: &[Stmt], mask: &Mask) -> Result<(), Endless> {
+        let mut inside = both(mask, &self.existing);
+        for _ in 0..MOST_ITERATIONS {
+            if inside == NONE {
+                return Ok(());
+            }
+            self.loops.push(Repeated { inside, going: inside });
+            let mut run = self.block(body, &inside);
+            if let (Ok(()), Some(repeated)) = (&run, self.loops.last_mut())
+                && repeated.inside != NONE
+            {
+                repeated.going = repeated.inside;
+                run = self.block(step, &inside);
+            }
+            inside = self.loops.pop().map_or(NONE, |repeated| repeated.inside);
+            run?;
+        }
+        if inside == NONE { Ok(()) } else { Err(Endless(self.first)) }
+    }
+
+    /// The lanes of `mask` leave the innermost loop, or the rest of its body.
+    fn leave(&mut self, mask: &Mask, for_good: bool) {
+        if let Some(repeated) = self.loops.last_mut() {
+            let without = |lanes: &Mask| each(lanes, mask, |lane, leaves| lane && !leaves);
+            repeated.going = without(&repeated.going);
+            if for_good {
+                repeated.inside = without(&repeated.inside);
             }
         }
     }
@@ -660,6 +753,10 @@ impl<O: Observer> Vector<'_, O> {
                     BinaryOp::Sub => each(&a, &b, |a, b| lane::sub(a, b, false)),
                     BinaryOp::SubSaturating => each(&a, &b, |a, b| lane::sub(a, b, true)),
                     BinaryOp::And => each(&a, &b, |a, b| a & b),
+                    BinaryOp::ShiftLeft => each(&a, &b, |a, b| lane::shift_left(a, (b & 15) as u8)),
+                    BinaryOp::ShiftRight => {
+                        each(&a, &b, |a, b| lane::shift_right(a, (b & 15) as u8, Rounding::Zero, 0))
+                    }
                 }
             }
             Expr::Multiply { left, right, shift, rounding, saturating } => {
@@ -672,6 +769,10 @@ impl<O: Observer> Vector<'_, O> {
                 let value = self.expr(value);
                 let random = self.random_for(*rounding);
                 std::array::from_fn(|i| lane::shift_right(value[i], *shift, *rounding, random[i]))
+            }
+            Expr::Interpolate { table, value, shift } => {
+                let value = self.expr(value);
+                value.map(|value| self.tables[*table].interpolate(value, *shift))
             }
             Expr::Select { condition, then, otherwise } => {
                 let condition = self.cond(condition);

@@ -7,14 +7,16 @@
 //!
 //! Execution is per vector of 32 neurons, statements in order, operands left to right; `If` runs its branches under a
 //! lane mask, and a [`Expr::Random`] or stochastic rounding draws for all 32 lanes whether masked or not, as the
-//! machine does.
+//! machine does. A loop is run by the lanes that are in it until none is left; lanes without a neuron are never in it.
 //!
 //! Not here: how many neurons there are, what the parameters' values are, and who is connected to whom (see
 //! [`crate::network`]).
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use fenn_isa::fixed::Format;
+use fenn_isa::lane;
 pub use fenn_isa::lane::Rounding;
 
 /// The type of a value: a number format, and whether `+` and `-` on it saturate.
@@ -61,12 +63,44 @@ pub struct Kernel {
     pub events: Vec<String>,
     /// Values that live within one step.
     pub locals: Vec<Slot>,
+    /// Functions that are looked up, for [`Expr::Interpolate`].
+    pub tables: Vec<Table>,
     /// Executed once per step.
     pub body: Vec<Stmt>,
 }
 
+/// A function by its values at equal distances.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Table {
+    /// For reports.
+    pub name: String,
+    /// 2^k + 1 codes, for a k from 1 to 10.
+    pub codes: Vec<i16>,
+}
+
+impl Table {
+    /// How many bits select an entry: k of 2^k + 1 codes, if that is how many there are.
+    pub fn index_bits(&self) -> Option<u8> {
+        let intervals = self.codes.len().checked_sub(1).filter(|intervals| intervals.is_power_of_two())?;
+        u8::try_from(intervals.trailing_zeros()).ok().filter(|bits| (1..=10).contains(bits))
+    }
+
+    /// What [`Expr::Interpolate`] gives for `value`.
+    ///
+    /// # Panics
+    /// On a table or a shift that [`crate::verify`] would refuse.
+    pub fn interpolate(&self, value: i16, shift: u8) -> i16 {
+        let last = self.codes.len() - 2;
+        let index = (value >> shift) as usize & last;
+        let (entry, next) = (self.codes[index], self.codes[index + 1]);
+        let fraction = lane::and_add(value, 0, shift);
+        let part = lane::multiply(lane::sub(next, entry, false), fraction, shift, Rounding::Nearest, 0, false);
+        lane::add(entry, part, false)
+    }
+}
+
 /// What can be assigned to; the number indexes the kernel's list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Place {
     /// `kernel.variables[_]`
     Variable(usize),
@@ -95,6 +129,21 @@ pub enum Stmt {
     },
     /// `Spike()`: the neuron emits `kernel.events[_]` in this step; emitting twice is emitting once.
     Emit(usize),
+    /// Again and again, `body` and then `step`, for the lanes that are in the loop: at first those that the statement acts on and
+    /// that have a neuron. It ends behind `step` when no lane is left, and is passed over if none is in it at first.
+    Loop {
+        /// Comes first.
+        body: Vec<Stmt>,
+        /// What [`Stmt::Continue`] does not leave out.
+        step: Vec<Stmt>,
+    },
+    /// Lanes that are here and for which the condition does not hold leave the loop, which ends here if none is left in it. Stands in
+    /// a loop's body or step itself, not in an `If` there.
+    While(Cond),
+    /// The lane leaves the innermost loop.
+    Break,
+    /// The lane leaves out what remains of the innermost loop's body in this iteration. Not in a step.
+    Continue,
 }
 
 /// A lane value. Shifts are 0 to 15.
@@ -148,6 +197,17 @@ pub enum Expr {
         /// What becomes of the bits dropped.
         rounding: Rounding,
     },
+    /// Straight lines between the entries of `kernel.tables[table]`, which are 2^k + 1: with `i = (value >> shift) mod 2^k` and
+    /// `f = value mod 2^shift`, `entry[i] + ((entry[i + 1] − entry[i]) · f + 2^(shift − 1)) >> shift`; the difference and the sum
+    /// wrap.
+    Interpolate {
+        /// `kernel.tables[_]`
+        table: usize,
+        /// Where.
+        value: Box<Expr>,
+        /// Bits of `value` between two entries, 1 to 15.
+        shift: u8,
+    },
     /// `condition ? then : otherwise`; both sides are evaluated, for all lanes.
     Select {
         /// Per lane; evaluated first.
@@ -159,8 +219,50 @@ pub enum Expr {
     },
 }
 
+/// Notes every place that the statements assign.
+pub fn assigned(stmts: &[Stmt], places: &mut BTreeSet<Place>) {
+    for stmt in stmts {
+        match stmt {
+            Stmt::Assign { place, .. } => {
+                places.insert(*place);
+            }
+            Stmt::If { then: one, otherwise: other, .. } | Stmt::Loop { body: one, step: other } => {
+                assigned(one, places);
+                assigned(other, places);
+            }
+            Stmt::Emit(_) | Stmt::While(_) | Stmt::Break | Stmt::Continue => {}
+        }
+    }
+}
+
 impl Expr {
-    fn draws(&self) -> bool {
+    /// Notes every place it reads.
+    pub fn reads(&self, places: &mut BTreeSet<Place>) {
+        match self {
+            Self::Constant(_) | Self::Parameter(_) | Self::Random => {}
+            Self::Variable(index) => {
+                places.insert(Place::Variable(*index));
+            }
+            Self::Local(index) => {
+                places.insert(Place::Local(*index));
+            }
+            Self::Binary { left, right, .. } | Self::Multiply { left, right, .. } => {
+                left.reads(places);
+                right.reads(places);
+            }
+            Self::ShiftLeft { value, .. } | Self::ShiftRight { value, .. } | Self::Interpolate { value, .. } => {
+                value.reads(places);
+            }
+            Self::Select { condition, then, otherwise } => {
+                condition.reads(places);
+                then.reads(places);
+                otherwise.reads(places);
+            }
+        }
+    }
+
+    /// Whether it draws random numbers.
+    pub fn draws(&self) -> bool {
         match self {
             Self::Constant(_) | Self::Variable(_) | Self::Parameter(_) | Self::Local(_) => false,
             Self::Random => true,
@@ -168,7 +270,7 @@ impl Expr {
             Self::Multiply { left, right, rounding, .. } => {
                 *rounding == Rounding::Stochastic || left.draws() || right.draws()
             }
-            Self::ShiftLeft { value, .. } => value.draws(),
+            Self::ShiftLeft { value, .. } | Self::Interpolate { value, .. } => value.draws(),
             Self::ShiftRight { value, rounding, .. } => *rounding == Rounding::Stochastic || value.draws(),
             Self::Select { condition, then, otherwise } => condition.draws() || then.draws() || otherwise.draws(),
         }
@@ -188,6 +290,10 @@ pub enum BinaryOp {
     SubSaturating,
     /// Bitwise and.
     And,
+    /// `left << right`, wrapping, by the low four bits of `right`.
+    ShiftLeft,
+    /// `left >> right`, arithmetic, towards minus infinity, by the low four bits of `right`.
+    ShiftRight,
 }
 
 /// A condition per lane.
@@ -211,7 +317,23 @@ pub enum Cond {
 }
 
 impl Cond {
-    fn draws(&self) -> bool {
+    /// Notes every place it reads.
+    pub fn reads(&self, places: &mut BTreeSet<Place>) {
+        match self {
+            Self::Compare { left, right, .. } => {
+                left.reads(places);
+                right.reads(places);
+            }
+            Self::And(a, b) | Self::Or(a, b) => {
+                a.reads(places);
+                b.reads(places);
+            }
+            Self::Not(a) => a.reads(places),
+        }
+    }
+
+    /// Whether it draws random numbers.
+    pub fn draws(&self) -> bool {
         match self {
             Self::Compare { left, right, .. } => left.draws() || right.draws(),
             Self::And(a, b) | Self::Or(a, b) => a.draws() || b.draws(),
@@ -249,7 +371,21 @@ impl Kernel {
             stmts.iter().any(|stmt| match stmt {
                 Stmt::Assign { value, .. } => value.draws(),
                 Stmt::If { condition, then, otherwise } => condition.draws() || block(then) || block(otherwise),
-                Stmt::Emit(_) => false,
+                Stmt::Loop { body, step } => block(body) || block(step),
+                Stmt::While(condition) => condition.draws(),
+                Stmt::Emit(_) | Stmt::Break | Stmt::Continue => false,
+            })
+        }
+        block(&self.body)
+    }
+
+    /// Whether anything in it is repeated.
+    pub fn loops(&self) -> bool {
+        fn block(stmts: &[Stmt]) -> bool {
+            stmts.iter().any(|stmt| match stmt {
+                Stmt::Loop { .. } => true,
+                Stmt::If { then, otherwise, .. } => block(then) || block(otherwise),
+                Stmt::Assign { .. } | Stmt::Emit(_) | Stmt::While(_) | Stmt::Break | Stmt::Continue => false,
             })
         }
         block(&self.body)
@@ -276,6 +412,18 @@ impl Kernel {
                     }
                     writeln!(f, "{pad}}}")?;
                 }
+                Stmt::Loop { body, step } => {
+                    writeln!(f, "{pad}loop {{")?;
+                    self.write_block(f, body, depth + 1)?;
+                    if !step.is_empty() {
+                        writeln!(f, "{pad}}} step {{")?;
+                        self.write_block(f, step, depth + 1)?;
+                    }
+                    writeln!(f, "{pad}}}")?;
+                }
+                Stmt::While(condition) => writeln!(f, "{pad}while ({});", self.cond(condition))?,
+                Stmt::Break => writeln!(f, "{pad}break;")?,
+                Stmt::Continue => writeln!(f, "{pad}continue;")?,
             }
         }
         Ok(())
@@ -295,6 +443,8 @@ impl Kernel {
                     BinaryOp::Sub => "-",
                     BinaryOp::SubSaturating => "-|",
                     BinaryOp::And => "&",
+                    BinaryOp::ShiftLeft => "<<",
+                    BinaryOp::ShiftRight => ">>",
                 };
                 format!("({} {sign} {})", self.expr(left), self.expr(right))
             }
@@ -306,6 +456,9 @@ impl Kernel {
             Expr::ShiftLeft { value, shift } => format!("({} << {shift})", self.expr(value)),
             Expr::ShiftRight { value, shift, rounding } => {
                 format!("sra{}({}, {shift})", rounding_suffix(*rounding), self.expr(value))
+            }
+            Expr::Interpolate { table, value, shift } => {
+                format!("{}[{}, {shift}]", self.tables[*table].name, self.expr(value))
             }
             Expr::Select { condition, then, otherwise } => {
                 format!("({} ? {} : {})", self.cond(condition), self.expr(then), self.expr(otherwise))

@@ -7,7 +7,9 @@
 //! 2. Inputs and populations have at least one neuron; their names are unique, and such that they can be printed and be
 //!    part of a file's ([`is_name`]). A latency code has a positive `tau` and no negative `threshold`.
 //! 3. Slots and events of a kernel have names that are not empty and unique within the kernel.
-//! 4. Statements and expressions refer to slots and events that exist; shifts are 0 to 15.
+//! 4. Statements and expressions refer to slots, events and tables that exist; shifts are 0 to 15, those between entries of a
+//!    table 1 to 15; a table has 2^k + 1 codes, k from 1 to 10. A loop's conditions stand in its body or step itself, `Break`
+//!    in a loop, `Continue` in a loop's body.
 //! 5. A local is assigned before it is read, on every path.
 //! 6. Where both sides of an operation, a comparison or an assignment are slots, they have one format; `+` and `−`
 //!    on a slot of saturating type saturate.
@@ -114,6 +116,22 @@ pub enum VerifyError {
         place: String,
         /// The amount.
         shift: u8,
+    },
+    /// A table of another length.
+    #[error("{place} has {found} codes; a table has 2^k + 1, with k from 1 to 10")]
+    Table {
+        /// Which.
+        place: String,
+        /// Its length.
+        found: usize,
+    },
+    /// What belongs into a loop.
+    #[error("{place} is {what}")]
+    Misplaced {
+        /// The statement.
+        place: String,
+        /// What it is.
+        what: &'static str,
     },
     /// A local without a value.
     #[error("{place} reads the local `{local}`, which may not have been assigned; assign it before, on every path")]
@@ -308,8 +326,12 @@ impl Checker<'_> {
         let slots = slots.iter().flat_map(|(what, list)| list.iter().map(move |slot| (*what, slot.name.as_str())));
         let events = kernel.events.iter().map(|name| ("event", name.as_str()));
         self.names(slots.chain(events).map(|(what, name)| (format!("{place}, {what}"), name)));
-        let mut body = BodyChecker { kernel, place: &place, errors: &mut self.errors };
-        body.block(&kernel.body, "statement ", &mut BTreeSet::new());
+        for table in kernel.tables.iter().filter(|table| table.index_bits().is_none()) {
+            let (place, found) = (format!("{place}, table `{}`", table.name), table.codes.len());
+            self.errors.push(VerifyError::Table { place, found });
+        }
+        let mut body = BodyChecker { kernel, place: &place, loops: Vec::new(), errors: &mut self.errors };
+        body.block(&kernel.body, "statement ", &mut BTreeSet::new(), false);
 
         let variables: Vec<&Values> = population.variables.iter().map(|variable| &variable.initial).collect();
         let parameters: Vec<&Values> = population.parameters.iter().collect();
@@ -468,17 +490,36 @@ impl Checker<'_> {
     }
 }
 
+/// A loop, and the locals that have values on all ways out of it, and to its step.
+#[derive(Default)]
+struct Loop {
+    in_step: bool,
+    left: Option<BTreeSet<usize>>,
+    continued: Option<BTreeSet<usize>>,
+}
+
+/// Both, where one may not have been reached yet.
+fn meet(so_far: &mut Option<BTreeSet<usize>>, assigned: &BTreeSet<usize>) {
+    *so_far = Some(match so_far {
+        None => assigned.clone(),
+        Some(so_far) => so_far.intersection(assigned).copied().collect(),
+    });
+}
+
 /// Rules 4 to 6, for one kernel.
 struct BodyChecker<'a> {
     kernel: &'a Kernel,
     /// The population.
     place: &'a str,
+    /// The loops around the present statement.
+    loops: Vec<Loop>,
     errors: &'a mut Vec<VerifyError>,
 }
 
 impl BodyChecker<'_> {
-    /// `assigned`: the locals assigned before the block; after it, also those the block assigns on every path.
-    fn block(&mut self, body: &[Stmt], path: &str, assigned: &mut BTreeSet<usize>) {
+    /// `assigned`: the locals assigned before the block; after it, also those the block assigns on every path. `own`: whether
+    /// the block is the body or the step of a loop.
+    fn block(&mut self, body: &[Stmt], path: &str, assigned: &mut BTreeSet<usize>, own: bool) {
         for (index, stmt) in body.iter().enumerate() {
             let path = format!("{path}{index}");
             match stmt {
@@ -489,15 +530,58 @@ impl BodyChecker<'_> {
                 Stmt::If { condition, then, otherwise } => {
                     self.cond(condition, &path, assigned);
                     let (mut in_then, mut in_otherwise) = (assigned.clone(), assigned.clone());
-                    self.block(then, &format!("{path}.then."), &mut in_then);
-                    self.block(otherwise, &format!("{path}.else."), &mut in_otherwise);
+                    self.block(then, &format!("{path}.then."), &mut in_then, false);
+                    self.block(otherwise, &format!("{path}.else."), &mut in_otherwise, false);
                     assigned.extend(in_then.intersection(&in_otherwise));
                 }
                 Stmt::Emit(event) => {
                     self.reference(&path, "event", *event, self.kernel.events.len());
                 }
+                Stmt::Loop { body, step } => self.repeat(body, step, &path, assigned),
+                Stmt::While(condition) => {
+                    self.cond(condition, &path, assigned);
+                    match self.loops.last_mut().filter(|_| own) {
+                        Some(around) => meet(&mut around.left, assigned),
+                        None => self.misplaced(&path, "a condition of a loop, but not in a loop itself"),
+                    }
+                }
+                Stmt::Break => match self.loops.last_mut() {
+                    Some(around) => {
+                        meet(&mut around.left, assigned);
+                        assigned.extend(0..self.kernel.locals.len());
+                    }
+                    None => self.misplaced(&path, "a break outside of any loop"),
+                },
+                Stmt::Continue => match self.loops.last_mut().filter(|around| !around.in_step) {
+                    Some(around) => {
+                        meet(&mut around.continued, assigned);
+                        assigned.extend(0..self.kernel.locals.len());
+                    }
+                    None => self.misplaced(&path, "a continue outside of any loop's body"),
+                },
             }
         }
+    }
+
+    /// What nobody reaches, such as what stands behind a `Break`, counts as assigned.
+    fn repeat(&mut self, body: &[Stmt], step: &[Stmt], path: &str, assigned: &mut BTreeSet<usize>) {
+        self.loops.push(Loop::default());
+        let mut inside = assigned.clone();
+        self.block(body, &format!("{path}.body."), &mut inside, true);
+        if let Some(around) = self.loops.last_mut() {
+            around.in_step = true;
+            meet(&mut around.continued, &inside);
+            inside = around.continued.take().unwrap_or_default();
+        }
+        self.block(step, &format!("{path}.step."), &mut inside, true);
+        // A loop that nobody leaves has nothing behind it.
+        if let Some(left) = self.loops.pop().and_then(|around| around.left) {
+            *assigned = left;
+        }
+    }
+
+    fn misplaced(&mut self, path: &str, what: &'static str) {
+        self.errors.push(VerifyError::Misplaced { place: self.at(path), what });
     }
 
     fn assign(&mut self, place: Place, value: &Expr, path: &str, assigned: &mut BTreeSet<usize>) {
@@ -576,6 +660,13 @@ impl BodyChecker<'_> {
                 self.expr(value, path, assigned);
                 self.shift(*shift, path);
             }
+            Expr::Interpolate { table, value, shift } => {
+                self.expr(value, path, assigned);
+                self.reference(path, "table", *table, self.kernel.tables.len());
+                if !(1..=15).contains(shift) {
+                    self.errors.push(VerifyError::Shift { place: self.at(path), shift: *shift });
+                }
+            }
             Expr::Select { condition, then, otherwise } => {
                 self.cond(condition, path, assigned);
                 self.expr(then, path, assigned);
@@ -587,7 +678,7 @@ impl BodyChecker<'_> {
 
     fn binary(&mut self, op: BinaryOp, left: &Expr, right: &Expr, path: &str) {
         match op {
-            BinaryOp::And => return,
+            BinaryOp::And | BinaryOp::ShiftLeft | BinaryOp::ShiftRight => return,
             BinaryOp::AddSaturating | BinaryOp::SubSaturating => {}
             BinaryOp::Add | BinaryOp::Sub => {
                 for side in [left, right] {

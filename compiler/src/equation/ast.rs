@@ -27,8 +27,28 @@ pub(super) enum Stmt {
     Call(Expr),
     /// `if (condition) then else otherwise`
     If { condition: Expr, then: Box<Stmt>, otherwise: Option<Box<Stmt>> },
+    /// `while`, `do` and `for`.
+    Loop(Box<Loop>),
+    /// `break;` or `continue;`
+    Jump { continues: bool, span: Span },
     /// `;`, or what the parser reported and left out.
     Empty,
+}
+
+/// A loop.
+#[derive(Debug, Clone)]
+pub(super) struct Loop {
+    /// The word it begins with.
+    pub(super) span: Span,
+    /// Before a `for`.
+    pub(super) start: Vec<Stmt>,
+    /// Whether the condition comes before the body rather than behind it.
+    pub(super) tested_first: bool,
+    /// A `for` may have none.
+    pub(super) condition: Option<Expr>,
+    /// Behind each iteration of a `for`.
+    pub(super) step: Vec<Stmt>,
+    pub(super) body: Stmt,
 }
 
 /// One name of a declaration.

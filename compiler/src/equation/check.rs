@@ -3,10 +3,12 @@
 //! Contract: [`check`] always gives a kernel; it means the program if and only if no error was reported here or before.
 //! What could not be understood is left out of it and never reported twice.
 
-use crate::diagnostic::Diagnostic;
+use std::collections::BTreeSet;
+
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::kernel::{self, BinaryOp, Kernel, Place, Rounding, Type};
 
-use super::ast::{AssignOp, Declarator, Expr, ExprKind, Span, Stmt, Word};
+use super::ast::{AssignOp, Declarator, Expr, ExprKind, Loop, Span, Stmt, Word};
 use super::number::parse_type;
 use super::scope::{Scopes, Symbol};
 use super::value::{Value, instead_of};
@@ -21,7 +23,7 @@ pub(super) fn check(
 ) -> (Kernel, Vec<Diagnostic>) {
     let mut kernel = Kernel::default();
     let (scopes, diagnostics) = Scopes::new(declarations, &mut kernel);
-    let mut checker = Checker { text, options, kernel, scopes, diagnostics, body: Vec::new() };
+    let mut checker = Checker { text, options, kernel, scopes, diagnostics, body: Vec::new(), loops: Vec::new() };
     checker.block(statements);
     checker.kernel.body = std::mem::take(&mut checker.body);
     checker.unread_locals();
@@ -37,6 +39,24 @@ pub(super) struct Checker<'a> {
     pub(super) diagnostics: Vec<Diagnostic>,
     /// The statements of the current block so far.
     pub(super) body: Vec<kernel::Stmt>,
+    /// The loops around the current statement.
+    loops: Vec<Around>,
+}
+
+/// A loop that is being checked: which locals have values on all ways out of it, and to its step.
+#[derive(Default)]
+struct Around {
+    left: Option<Vec<bool>>,
+    continued: Option<Vec<bool>>,
+    broken: bool,
+}
+
+/// Both, where one may not have been reached yet. Locals beyond either are out of sight.
+fn meet(so_far: &mut Option<Vec<bool>>, assigned: &[bool]) {
+    *so_far = Some(match so_far {
+        None => assigned.to_vec(),
+        Some(so_far) => so_far.iter().zip(assigned).map(|(a, b)| *a && *b).collect(),
+    });
 }
 
 impl Checker<'_> {
@@ -47,8 +67,15 @@ impl Checker<'_> {
     /// In a scope of its own.
     fn block(&mut self, statements: &[Stmt]) {
         self.scopes.enter();
-        for statement in statements {
+        for (index, statement) in statements.iter().enumerate() {
             self.statement(statement);
+            if let Stmt::Jump { continues, span } = statement
+                && statements[index + 1..].iter().any(|next| !matches!(next, Stmt::Empty))
+            {
+                let word = if *continues { "continue" } else { "break" };
+                let problem = Diagnostic::warning(format!("what stands behind this `{word}` is never reached"));
+                self.report(problem.at(span.clone(), "always leaves").help("remove it, or put an `if` before"));
+            }
         }
         self.scopes.leave();
     }
@@ -61,6 +88,8 @@ impl Checker<'_> {
             Stmt::Step { target, increment, span } => self.step(target, *increment, span),
             Stmt::Call(expr) => self.call_statement(expr),
             Stmt::If { condition, then, otherwise } => self.if_statement(condition, then, otherwise.as_deref()),
+            Stmt::Loop(repeated) => self.repeat(repeated),
+            Stmt::Jump { continues, span } => self.jump(*continues, span),
             Stmt::Empty => {}
         }
     }
@@ -250,6 +279,74 @@ impl Checker<'_> {
         }
     }
 
+    fn repeat(&mut self, repeated: &Loop) {
+        let errors = self.errors();
+        self.scopes.enter();
+        repeated.start.iter().for_each(|statement| self.statement(statement));
+        let outside = std::mem::take(&mut self.body);
+        self.loops.push(Around::default());
+        let condition = repeated.condition.as_ref();
+        condition.filter(|_| repeated.tested_first).into_iter().for_each(|condition| self.test(condition));
+        self.block(std::slice::from_ref(&repeated.body));
+        let body = std::mem::take(&mut self.body);
+        let mut reached = self.loops.last_mut().and_then(|around| around.continued.take());
+        meet(&mut reached, &self.assigned_locals());
+        self.set_assigned(&reached.unwrap_or_default());
+        repeated.step.iter().for_each(|statement| self.statement(statement));
+        condition.filter(|_| !repeated.tested_first).into_iter().for_each(|condition| self.test(condition));
+        let step = std::mem::replace(&mut self.body, outside);
+        if let Some(around) = self.loops.pop() {
+            // What was not understood may be what changes it.
+            if self.errors() == errors && !around.broken && never_ends(&body, &step) {
+                let problem = Diagnostic::error("this loop never ends, once it has begun");
+                let problem = problem.at(repeated.span.clone(), "nothing in it changes its condition");
+                self.report(problem.help("change what the condition compares, or leave the loop with `break`"));
+            }
+            // Behind a loop that nobody leaves everything counts as assigned.
+            let everything = vec![true; self.scopes.locals.len()];
+            self.set_assigned(&around.left.unwrap_or(everything));
+        }
+        self.scopes.leave();
+        self.body.push(kernel::Stmt::Loop { body, step });
+    }
+
+    fn errors(&self) -> usize {
+        self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count()
+    }
+
+    /// Whoever does not meet the condition leaves the loop here.
+    fn test(&mut self, condition: &Expr) {
+        let condition = self.condition(condition);
+        let assigned = self.assigned_locals();
+        if let Some(around) = self.loops.last_mut() {
+            meet(&mut around.left, &assigned);
+        }
+        if let Some(condition) = condition {
+            self.body.push(kernel::Stmt::While(condition));
+        }
+    }
+
+    fn jump(&mut self, continues: bool, span: &Span) {
+        let assigned = self.assigned_locals();
+        let Some(around) = self.loops.last_mut() else {
+            let word = if continues { "continue" } else { "break" };
+            let problem =
+                Diagnostic::error(format!("this `{word}` is in no loop")).at(span.clone(), "nothing to leave");
+            return self.report(problem.help("`if` and `else` choose which statements are executed"));
+        };
+        if continues {
+            meet(&mut around.continued, &assigned);
+            self.body.push(kernel::Stmt::Continue);
+        } else {
+            around.broken = true;
+            meet(&mut around.left, &assigned);
+            self.body.push(kernel::Stmt::Break);
+        }
+        // What nobody reaches counts as assigned.
+        let everything = vec![true; self.scopes.locals.len()];
+        self.set_assigned(&everything);
+    }
+
     fn branch(&mut self, statement: &Stmt) -> Vec<kernel::Stmt> {
         let outside = std::mem::take(&mut self.body);
         self.block(std::slice::from_ref(statement));
@@ -312,6 +409,21 @@ impl Checker<'_> {
             }
         }
     }
+}
+
+/// Whether a loop without `break` can only go on once it has begun: nothing it tests is assigned in it, and no test draws.
+fn never_ends(body: &[kernel::Stmt], step: &[kernel::Stmt]) -> bool {
+    let mut assigned = BTreeSet::new();
+    kernel::assigned(body, &mut assigned);
+    kernel::assigned(step, &mut assigned);
+    body.iter().chain(step).all(|statement| match statement {
+        kernel::Stmt::While(condition) => {
+            let mut read = BTreeSet::new();
+            condition.reads(&mut read);
+            !condition.draws() && read.is_disjoint(&assigned)
+        }
+        _ => true,
+    })
 }
 
 fn read(place: Place) -> kernel::Expr {

@@ -8,23 +8,18 @@
 
 use crate::diagnostic::Diagnostic;
 
-use super::ast::{AssignOp, Declarator, Expr, ExprKind, Span, Stmt, Word};
+use super::ast::{AssignOp, Declarator, Expr, ExprKind, Loop, Span, Stmt, Word};
 use super::lexer::{Lexeme, Token};
 use super::number::parse_type;
 
 /// How deep brackets, blocks and operators may be nested together. More than anyone writes, and little enough stack.
 pub(super) const MAX_DEPTH: u32 = 200;
 
-/// Words of C that cannot be names here, apart from `if`, `else` and `const`.
-pub(super) const REFUSED: [(&str, &str); 13] = [
-    ("while", "loops are not supported yet"),
-    ("do", "loops are not supported yet"),
-    ("for", "loops are not supported yet"),
-    ("switch", "`switch` is not supported yet"),
-    ("case", "`switch` is not supported yet"),
-    ("default", "`switch` is not supported yet"),
-    ("break", "loops are not supported yet"),
-    ("continue", "loops are not supported yet"),
+/// Words of C that have no meaning here, but cannot be names either.
+pub(super) const REFUSED: [(&str, &str); 8] = [
+    ("switch", "`switch` is not supported"),
+    ("case", "`switch` is not supported"),
+    ("default", "`switch` is not supported"),
     ("goto", "jumps do not exist here"),
     ("return", "there is nothing to return to"),
     ("true", "constant conditions do not exist here"),
@@ -34,7 +29,8 @@ pub(super) const REFUSED: [(&str, &str); 13] = [
 
 /// Whether `text` has a meaning of its own in the grammar.
 pub(super) fn is_keyword(text: &str) -> bool {
-    matches!(text, "if" | "else" | "const") || REFUSED.iter().any(|(word, _)| *word == text)
+    matches!(text, "if" | "else" | "const" | "while" | "do" | "for" | "break" | "continue")
+        || REFUSED.iter().any(|(word, _)| *word == text)
 }
 
 /// Something was reported; the statement cannot be understood.
@@ -232,6 +228,15 @@ impl Parser<'_> {
             let types = self.peek_name(1).is_some() || parse_type(name).is_some();
             match name {
                 "if" => return self.if_statement(),
+                "while" => return self.while_statement(),
+                "do" => return self.do_statement(),
+                "for" => return self.for_statement(),
+                "break" | "continue" => {
+                    let span = self.span();
+                    self.bump();
+                    self.end_of_statement();
+                    return Ok(Stmt::Jump { continues: name == "continue", span });
+                }
                 "else" => {
                     let problem =
                         Diagnostic::error("this `else` belongs to no `if`").at(self.span(), "no `if` before it");
@@ -271,6 +276,74 @@ impl Parser<'_> {
         Ok(Stmt::If { condition, then, otherwise })
     }
 
+    fn while_statement(&mut self) -> Parsed<Stmt> {
+        let span = self.span();
+        self.bump();
+        let condition = Some(self.header());
+        let body = self.statement();
+        let (start, step) = (Vec::new(), Vec::new());
+        Ok(Stmt::Loop(Box::new(Loop { span, start, tested_first: true, condition, step, body })))
+    }
+
+    fn do_statement(&mut self) -> Parsed<Stmt> {
+        let span = self.span();
+        self.bump();
+        let body = self.statement();
+        if !self.opt_keyword("while") {
+            return Err(self.unexpected("`while`"));
+        }
+        let condition = Some(self.header());
+        self.end_of_statement();
+        let (start, step) = (Vec::new(), Vec::new());
+        Ok(Stmt::Loop(Box::new(Loop { span, start, tested_first: false, condition, step, body })))
+    }
+
+    /// `for (start; condition; step) body`; each of the three may be missing.
+    fn for_statement(&mut self) -> Parsed<Stmt> {
+        let span = self.span();
+        self.bump();
+        let head = self.at;
+        let parts = self.for_head();
+        let (start, condition, step) = parts.unwrap_or_else(|Reported| {
+            // The body is understood all the same.
+            self.at = head;
+            self.skip_balanced("(", ")");
+            (Vec::new(), Some(Expr::new(ExprKind::Error, span.clone())), Vec::new())
+        });
+        let body = self.statement();
+        Ok(Stmt::Loop(Box::new(Loop { span, start, tested_first: true, condition, step, body })))
+    }
+
+    fn for_head(&mut self) -> Parsed<(Vec<Stmt>, Option<Expr>, Vec<Stmt>)> {
+        self.expect("(")?;
+        let mut start = Vec::new();
+        if !self.opt(";") {
+            let declared = self
+                .peek_name(0)
+                .is_some_and(|name| name == "const" || self.peek_name(1).is_some() || parse_type(name).is_some());
+            if declared {
+                start.push(self.declaration_inner()?);
+            } else {
+                start = self.simple_statements()?;
+            }
+            self.expect(";")?;
+        }
+        let condition = if self.peek_mark() == Some(";") { None } else { Some(self.expression()?) };
+        self.expect(";")?;
+        let step = if self.peek_mark() == Some(")") { Vec::new() } else { self.simple_statements()? };
+        self.expect(")")?;
+        Ok((start, condition, step))
+    }
+
+    /// Statements without their ends, separated by commas.
+    fn simple_statements(&mut self) -> Parsed<Vec<Stmt>> {
+        let mut statements = vec![self.simple()?];
+        while self.opt(",") {
+            statements.push(self.simple()?);
+        }
+        Ok(statements)
+    }
+
     /// `( condition )`; skips to its end if it is not understood, so that the body still is.
     fn header(&mut self) -> Expr {
         let start = self.at;
@@ -302,32 +375,11 @@ impl Parser<'_> {
     fn refused(&mut self, keyword: &str) -> Parsed<Stmt> {
         let reason = REFUSED.iter().find(|(word, _)| *word == keyword).map_or("not supported", |(_, reason)| reason);
         let help = match keyword {
-            "while" | "do" | "for" | "break" | "continue" => {
-                "write the repetitions out, or spread them over time steps"
-            }
             "switch" | "case" | "default" => "write `if (…) { … } else if (…) { … }`",
             _ => "use `if` and `else`",
         };
         self.report(Diagnostic::error(reason).at(self.span(), format!("`{keyword}`")).help(help));
         match keyword {
-            "while" => {
-                self.bump();
-                self.header();
-                self.statement();
-            }
-            "do" => {
-                self.bump();
-                self.statement();
-                if self.opt_keyword("while") {
-                    self.skip_balanced("(", ")");
-                    self.opt(";");
-                }
-            }
-            "for" => {
-                self.bump();
-                self.skip_balanced("(", ")");
-                self.statement();
-            }
             "switch" => {
                 self.bump();
                 self.skip_balanced("(", ")");
@@ -339,6 +391,13 @@ impl Parser<'_> {
     }
 
     fn declaration(&mut self) -> Parsed<Stmt> {
+        let declared = self.declaration_inner()?;
+        self.end_of_statement();
+        Ok(declared)
+    }
+
+    /// Without its end.
+    fn declaration_inner(&mut self) -> Parsed<Stmt> {
         let constant = self.opt_keyword("const");
         let ty = self.word("a type")?;
         // C also allows the qualifier behind the type.
@@ -355,7 +414,6 @@ impl Parser<'_> {
                 break;
             }
         }
-        self.end_of_statement();
         Ok(Stmt::Declare { constant, ty, items })
     }
 
@@ -372,11 +430,17 @@ impl Parser<'_> {
 
     /// Anything that starts with an expression.
     fn assignment(&mut self) -> Parsed<Stmt> {
+        let simple = self.simple()?;
+        self.end_of_statement();
+        Ok(simple)
+    }
+
+    /// Without its end.
+    fn simple(&mut self) -> Parsed<Stmt> {
         let start = self.span().start;
         if let Some(mark @ ("++" | "--")) = self.peek_mark() {
             self.bump();
             let target = self.expression()?;
-            self.end_of_statement();
             return Ok(Stmt::Step { target, increment: mark == "++", span: self.since(start) });
         }
         let target = self.expression()?;
@@ -389,18 +453,13 @@ impl Parser<'_> {
             Some(mark @ ("++" | "--")) => {
                 self.bump();
                 let span = self.since(start);
-                self.end_of_statement();
                 return Ok(Stmt::Step { target, increment: mark == "++", span });
             }
-            _ => {
-                self.end_of_statement();
-                return Ok(Stmt::Call(target));
-            }
+            _ => return Ok(Stmt::Call(target)),
         };
         let op_span = self.span();
         self.bump();
         let value = self.expression()?;
-        self.end_of_statement();
         Ok(Stmt::Assign { target, op, op_span, value })
     }
 

@@ -10,13 +10,20 @@ use crate::kernel::{Kernel, Slot, Type};
 
 use super::Declarations;
 use super::ast::{Span, Word};
+use super::function::Function;
 use super::lexer::is_name_start;
 use super::number::parse_type;
 use super::parser::is_keyword;
 
 /// Functions that return a number, and how many arguments they take.
-pub(super) const FUNCTIONS: [(&str, usize); 7] =
-    [("mul_rs", 2), ("mul_rn", 2), ("mul_rz", 2), ("fennrand", 0), ("min", 2), ("max", 2), ("abs", 1)];
+const FUNCTIONS: [(&str, usize); 8] =
+    [("mul_rs", 2), ("mul_rn", 2), ("mul_rz", 2), ("fennrand", 0), ("min", 2), ("max", 2), ("abs", 1), ("clamp", 3)];
+
+/// How many arguments the function `name` takes, if it is one.
+pub(super) fn arguments(name: &str) -> Option<usize> {
+    let known = FUNCTIONS.iter().find(|(function, _)| *function == name).map(|(_, arguments)| *arguments);
+    known.or_else(|| Function::named(name).map(|_| 1))
+}
 
 /// What a name stands for; the number indexes the kernel's list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,6 +171,7 @@ impl Scopes {
         names.sort_unstable(); // a map has no order, diagnostics need one
         if functions {
             names.extend(FUNCTIONS.iter().map(|(name, _)| name));
+            names.extend(Function::ALL.iter().map(|(name, _)| name));
         }
         nearest(name, names).map(str::to_owned)
     }
@@ -179,7 +187,7 @@ fn refused_name(name: &str) -> Option<&'static str> {
         Some("it is a keyword")
     } else if parse_type(name).is_some() {
         Some("it is a type")
-    } else if FUNCTIONS.iter().any(|(function, _)| *function == name) {
+    } else if arguments(name).is_some() {
         Some("it is a function")
     } else {
         None

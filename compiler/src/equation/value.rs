@@ -3,12 +3,15 @@
 //! Contract: a rule returns `None` if and only if it, or the parser before it, has reported why.
 
 use crate::diagnostic::Diagnostic;
-use crate::kernel::{self, BinaryOp, CompareOp, Cond, Place, Rounding, Type};
+use fenn_isa::fixed::Format;
+
+use crate::kernel::{self, BinaryOp, CompareOp, Cond, Kernel, Place, Rounding, Type};
 
 use super::ast::{Expr, ExprKind, Span, Word};
 use super::check::Checker;
+use super::function::Function;
 use super::number::{LiteralError, literal};
-use super::scope::{FUNCTIONS, Symbol};
+use super::scope::{self, Symbol};
 
 /// A number per lane.
 #[derive(Debug, Clone)]
@@ -134,7 +137,7 @@ impl Checker<'_> {
                 None
             }
             Some(Symbol::Broken) => None,
-            None if FUNCTIONS.iter().any(|(function, _)| *function == name) => {
+            None if scope::arguments(name).is_some() => {
                 let diagnostic = problem(format!("`{name}` is a function"), "used as a number");
                 self.report(diagnostic.help(format!("call it: `{name}(…)`")));
                 None
@@ -153,22 +156,17 @@ impl Checker<'_> {
             Symbol::Variable(_) | Symbol::Parameter(_) | Symbol::Local(_) => !called,
             Symbol::Broken => false,
         });
-        let planned = ["exp", "exp_F", "log", "sqrt", "tanh", "sigmoid", "clamp", "pow", "reciprocal", "printf"];
-        let unsupported = called && planned.contains(&name);
-        let problem = if unsupported {
-            Diagnostic::error(format!("`{name}` is not supported yet")).at(span.clone(), "called here")
-        } else if called {
+        let problem = if called {
             Diagnostic::error(format!("there is no function or event `{name}`")).at(span.clone(), "unknown")
         } else {
             Diagnostic::error(format!("there is no variable or parameter `{name}`")).at(span.clone(), "unknown")
         };
         self.report(match similar {
-            Some(similar) if !unsupported => problem.help(format!("did you mean `{similar}`?")),
-            _ if unsupported => {
-                problem.help("compute it outside and pass it as a parameter, or approximate it by products")
-            }
-            _ if called => problem
-                .help("functions: mul_rs, mul_rn, mul_rz, min, max, abs, fennrand; declare events with the population"),
+            Some(similar) => problem.help(format!("did you mean `{similar}`?")),
+            _ if called => problem.help(
+                "functions: exp, log, sqrt, reciprocal, sigmoid, tanh, min, max, abs, clamp, mul_rs, mul_rn, mul_rz, fennrand; \
+                 declare events with the population",
+            ),
             _ => problem.help("declare it with the population, or as a local: `s5_10_sat_t x = …;`"),
         });
     }
@@ -380,15 +378,15 @@ impl Checker<'_> {
 
     fn call(&mut self, function: &Word, arguments: &[Expr], span: &Span, hint: Option<Type>) -> Option<Value> {
         let name = function.text.as_str();
-        let Some((_, expected)) = FUNCTIONS.iter().find(|(known, _)| *known == name) else {
+        let Some(expected) = scope::arguments(name) else {
             self.not_a_function(function, span);
             return None;
         };
-        if arguments.len() != *expected {
-            let plural = if *expected == 1 { "" } else { "s" };
+        if arguments.len() != expected {
+            let plural = if expected == 1 { "" } else { "s" };
             let problem =
                 Diagnostic::error(format!("`{name}` takes {expected} argument{plural}, not {}", arguments.len()));
-            let form = ["()", "(a)", "(a, b)"][*expected];
+            let form = ["()", "(a)", "(a, b)", "(a, lowest, highest)"][expected];
             self.report(problem.at(span.clone(), "called here").help(format!("write `{name}{form}`")));
             return None;
         }
@@ -410,11 +408,38 @@ impl Checker<'_> {
                 let condition = Cond::Compare { op: CompareOp::Less, left: value.expr.clone(), right: zero };
                 Some(select(condition, self.negative(value.clone()), value))
             }
-            _ => Some(Value {
-                expr: kernel::Expr::Random,
-                ty: Type { format: fenn_isa::fixed::Format::UNIT, saturating: false },
-            }),
+            ("clamp", [a, lowest, highest]) => self.clamp(&function.span, [a, lowest, highest], hint),
+            (_, [a]) => self.function(name, a, hint),
+            _ => Some(Value { expr: kernel::Expr::Random, ty: Type { format: Format::UNIT, saturating: false } }),
         }
+    }
+
+    /// `min(max(a, lowest), highest)`.
+    fn clamp(&mut self, span: &Span, arguments: [&Expr; 3], hint: Option<Type>) -> Option<Value> {
+        let [a, lowest, highest] = arguments;
+        let (value, lowest_value) = self.pair("clamp", span, a, lowest, hint)?;
+        let highest_value = self.value(highest, Some(value.ty))?;
+        let declared = (a.span.clone(), self.text.get(a.span.clone()).unwrap_or("the number").to_owned(), value.ty);
+        let highest = self.fit(highest_value, highest, (declared.0, &declared.1, declared.2))?;
+        let (value, lowest, highest) =
+            (self.stored(value, "clamp"), self.stored(lowest_value, "clamp"), self.stored(highest, "clamp"));
+        let below = Cond::Compare { op: CompareOp::Greater, left: lowest.expr.clone(), right: value.expr.clone() };
+        let at_least = select(below, lowest, value);
+        let at_least = self.stored(at_least, "clamp");
+        let above = Cond::Compare { op: CompareOp::Less, left: highest.expr.clone(), right: at_least.expr.clone() };
+        Some(select(above, highest, at_least))
+    }
+
+    /// A function that is looked up: its result has the argument's format, or as many fraction bits as its name says.
+    fn function(&mut self, name: &str, argument: &Expr, hint: Option<Type>) -> Option<Value> {
+        let (function, bits) = Function::named(name)?;
+        let value = self.value(argument, hint)?;
+        let from = value.ty.format;
+        let to = bits.and_then(Format::new).unwrap_or(from);
+        let Self { kernel, scopes, body, .. } = self;
+        let mut local = |kernel: &mut Kernel, purpose: &'static str, ty: Type| scopes.temporary(purpose, ty, kernel);
+        let expr = function.expand(value.expr, from, to, kernel, body, &mut local);
+        Some(Value { expr, ty: Type { format: to, saturating: value.ty.saturating } })
     }
 
     fn explicit_product(&mut self, a: &Expr, b: &Expr, rounding: Rounding) -> Option<Value> {

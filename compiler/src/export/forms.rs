@@ -147,6 +147,7 @@ pub(super) fn dynamics(population: &Population) -> Part<Dynamics> {
             }
             Stmt::If { .. } => return Err("has more than one `if`, or an `else`"),
             Stmt::Emit(_) => return Err("spikes whatever its potential is"),
+            Stmt::Loop { .. } | Stmt::While(_) | Stmt::Break | Stmt::Continue => return Err("repeats something"),
         }
     }
     Ok(Dynamics { updates: reader.variables, spike })
@@ -165,7 +166,9 @@ impl Reader<'_> {
             Expr::Binary { left, right, .. } | Expr::Multiply { left, right, .. } => {
                 self.reads(left, variable) || self.reads(right, variable)
             }
-            Expr::ShiftLeft { value, .. } | Expr::ShiftRight { value, .. } => self.reads(value, variable),
+            Expr::ShiftLeft { value, .. } | Expr::ShiftRight { value, .. } | Expr::Interpolate { value, .. } => {
+                self.reads(value, variable)
+            }
             Expr::Select { then, otherwise, .. } => self.reads(then, variable) || self.reads(otherwise, variable),
         }
     }
@@ -185,12 +188,14 @@ impl Reader<'_> {
             }
             Expr::Local(local) => return self.locals.get(local).cloned().ok_or("reads a value that it has not set"),
             Expr::Random => return Err("draws random numbers"),
+            Expr::Interpolate { .. } => return Err("looks up a function"),
             Expr::Binary { op, left, right } => {
                 let (left, right) = (self.form(left)?, self.form(right)?);
                 match op {
                     BinaryOp::Add | BinaryOp::AddSaturating => left.plus(&right, 1.0),
                     BinaryOp::Sub | BinaryOp::SubSaturating => left.plus(&right, -1.0),
                     BinaryOp::And => return Err("works on single bits"),
+                    BinaryOp::ShiftLeft | BinaryOp::ShiftRight => return Err("shifts by a variable"),
                 }
             }
             Expr::Multiply { left, right, shift, .. } => {
@@ -265,7 +270,12 @@ impl Reader<'_> {
                         );
                     };
                 }
-                Stmt::Assign { .. } | Stmt::If { .. } => return Err("does more at a spike than reset its potential"),
+                Stmt::Assign { .. }
+                | Stmt::If { .. }
+                | Stmt::Loop { .. }
+                | Stmt::While(_)
+                | Stmt::Break
+                | Stmt::Continue => return Err("does more at a spike than reset its potential"),
             }
         }
         if !emits {

@@ -138,7 +138,8 @@ impl Lowering<'_> {
         let lane = |home: &Home| matches!(home, Home::Lane { .. });
         let variables = self.network.populations.iter().zip(&self.placement.populations);
         let mut kept = variables.flat_map(|(population, place)| population.variables.iter().zip(&place.variables));
-        self.placement.rings.iter().any(|ring| self.lasts(ring))
+        !self.placement.tables.is_empty()
+            || self.placement.rings.iter().any(|ring| self.lasts(ring))
             || kept.any(|(variable, home)| !variable.reset && lane(home))
     }
 
@@ -162,11 +163,40 @@ impl Lowering<'_> {
                 }
             }
         }
+        self.fill_tables();
         for index in 0..self.placement.rings.len() {
             let ring = self.placement.rings[index];
             if self.lasts(&ring) {
                 self.clear_ring(&ring);
             }
+        }
+    }
+
+    /// Puts the tables of functions into every lane.
+    pub(super) fn fill_tables(&mut self) {
+        /// Entries in one turn of the loop: a power of two, as tables have one more than such a number.
+        const TURN: u32 = 8;
+        for table in &self.placement.tables {
+            let put = |code: &mut Code, from: Reg, to: Reg, entry: u32| {
+                let at = 2 * i64::from(entry);
+                let entry = code.def_x(Op::Lh, &[at.into(), from.into()]);
+                let entry = code.def_v(Op::VFill, &[entry.into()]);
+                code.emit(Op::VStoreL, &[entry.into(), at.into(), to.into()]);
+            };
+            let from = self.code.constant(table.source.into());
+            let to = self.code.def_v(Op::VLui, &[(2 * i64::from(table.row)).into()]);
+            let turns = table.entries / TURN;
+            if turns > 0 {
+                let end = self.code.constant(i64::from(table.source + 2 * TURN * turns));
+                let step = self.code.def_v(Op::VLui, &[i64::from(2 * TURN).into()]);
+                let head = self.code.label();
+                self.code.bind(head);
+                (0..TURN).for_each(|entry| put(&mut self.code, from, to, entry));
+                self.code.advance(from, i64::from(2 * TURN));
+                self.code.emit(Op::VAdd, &[to.into(), to.into(), step.into()]);
+                self.code.emit(Op::Bne, &[from.into(), end.into(), head.into()]);
+            }
+            (0..table.entries % TURN).for_each(|entry| put(&mut self.code, from, to, entry));
         }
     }
 }

@@ -54,6 +54,9 @@ impl Lowering<'_> {
         self.code.entry(RUN.to_owned());
         self.clear_ready_flag();
         self.start_counting();
+        if !carried {
+            self.fill_tables();
+        }
         self.start_pointers();
         let samples = self.start_samples();
         let sample = samples.is_some().then(|| self.code.name("sample".to_owned()));

@@ -1,6 +1,7 @@
 //! Neuron programs: a population's kernel, for 32 neurons at a time.
 //!
-//! A kernel becomes a graph of values (`values`), and the graph the instructions of a block of neurons (`emit`). Here is
+//! A kernel becomes a graph of values (`values`), and the graph the instructions of a block of neurons (`emit`); one that repeats
+//! something becomes instructions as it stands (`walk`). Here is
 //! what is around the blocks: constants and uniform parameters are loaded once, few pointers reach all arrays, and several
 //! blocks make one turn of the loop, or all of them none: as many as the cost and the code's size allow. Their
 //! instructions come one block after the other; [`crate::passes::schedule`] mingles them. Before it all, the sums that are
@@ -14,13 +15,15 @@ use fenn_isa::operand::OperandKind;
 
 use super::propagate::symbol;
 use super::{Address, Lowering, When, last_lanes};
-use crate::ir::{Arg, File, Reg};
+use crate::ir::{Arg, Code, File, Reg};
 use crate::place::Home;
 use emit::{Place, Places, Plan, Shared};
 use values::Graph;
+use walk::Walk;
 
 mod emit;
 mod values;
+mod walk;
 
 /// The most blocks in one turn of a loop; more save nothing that counts.
 const MOST_BLOCKS: u32 = 16;
@@ -133,6 +136,57 @@ struct Accesses {
     parameters: Vec<Option<Access>>,
     records: Vec<Option<Access>>,
     events: Vec<Access>,
+    /// Of the kernel's tables: first rows.
+    tables: Vec<u32>,
+}
+
+/// How a kernel's blocks are computed.
+enum Program<'a> {
+    Straight(Plan<'a>),
+    Looping(Walk<'a>),
+}
+
+impl Program<'_> {
+    fn constants(&self) -> BTreeSet<i16> {
+        match self {
+            Self::Straight(plan) => plan.constants(),
+            Self::Looping(walk) => walk.constants(),
+        }
+    }
+
+    /// Whether an event is emitted by all neurons.
+    fn wants_all(&self) -> bool {
+        matches!(self, Self::Straight(plan) if plan.wants_all())
+    }
+
+    fn accesses(&self, variable: usize) -> bool {
+        match self {
+            Self::Straight(plan) => plan.accesses(variable),
+            Self::Looping(walk) => walk.accesses(variable),
+        }
+    }
+
+    fn emit(&self, code: &mut Code, places: &Places, shared: &Shared) {
+        match self {
+            Self::Straight(plan) => plan.emit(code, places, shared),
+            Self::Looping(walk) => walk.emit(code, places, shared),
+        }
+    }
+
+    /// How `count` blocks are gone through with at most `most` instructions. Where some lanes of the last block are no neurons
+    /// (`partly`), loops of the kernel have to know which block it is.
+    fn shape(&self, count: u32, partly: bool, most: u32) -> Shape {
+        match self {
+            Self::Straight(plan) => Shape::best(count, plan.length().max(1), 5, most),
+            Self::Looping(walk) if count == 1 || count * walk.length() <= most => {
+                Shape { blocks: count, turns: 1, rest: 0 }
+            }
+            Self::Looping(_) if partly && count > 2 => Shape { blocks: 1, turns: count - 1, rest: 1 },
+            // A single turn is no loop, and has no rest.
+            Self::Looping(_) if partly => Shape { blocks: count, turns: 1, rest: 0 },
+            Self::Looping(_) => Shape { blocks: 1, turns: count, rest: 0 },
+        }
+    }
 }
 
 impl Accesses {
@@ -144,6 +198,7 @@ impl Accesses {
             parameters: self.parameters.iter().map(maybe).collect(),
             records: self.records.iter().map(maybe).collect(),
             events: self.events.iter().map(place).collect(),
+            tables: self.tables.clone(),
             lanes,
         }
     }
@@ -156,9 +211,15 @@ impl Lowering<'_> {
         self.code.name(format!("update_{}", symbol(&population.name)));
         self.deliver(index);
         self.advance_rings(index);
-        let graph = Graph::of(population);
-        let plan = Plan::of(&graph, |variable| place.records[variable].is_some());
-        let shape = Shape::best(place.blocks, plan.length().max(1), 5, self.limits.update);
+        let recorded = |variable: usize| place.records[variable].is_some();
+        let looping = population.kernel.loops();
+        let graph = if looping { Graph::default() } else { Graph::of(population) };
+        let plan = match looping {
+            true => Program::Looping(Walk::of(population, recorded)),
+            false => Program::Straight(Plan::of(&graph, recorded)),
+        };
+        let lanes = last_lanes(population.size);
+        let shape = plan.shape(place.blocks, lanes != u32::MAX, self.limits.update);
         let constants = plan.constants().into_iter();
         let constants = constants.map(|code| (code, self.code.def_v(Op::VLui, &[i64::from(code).into()]))).collect();
         let all = plan.wants_all().then(|| self.code.constant(-1));
@@ -166,12 +227,11 @@ impl Lowering<'_> {
         let mut groups = Groups::default();
         let accesses = self.accesses(index, &plan, shape, &mut groups);
         self.bases(&mut groups);
-        let lanes = last_lanes(population.size);
         // In a loop, the block that is the last one in the end is not known when it is computed.
         let known = shape.turns == 1 || shape.rest > 0;
         let lanes = (lanes != u32::MAX)
             .then(|| self.code.constant(i64::from(lanes as i32)))
-            .filter(|_| !accesses.events.is_empty());
+            .filter(|_| looping || !accesses.events.is_empty());
         let last = |block: u32, blocks: u32| lanes.filter(|_| known && block + 1 == blocks);
         let turn = |lowering: &mut Self, blocks: u32, ends: bool| {
             for block in 0..blocks {
@@ -233,7 +293,7 @@ impl Lowering<'_> {
     }
 
     /// What the blocks access, noted in `groups`.
-    fn accesses(&mut self, index: usize, plan: &Plan<'_>, shape: Shape, groups: &mut Groups) -> Accesses {
+    fn accesses(&mut self, index: usize, plan: &Program<'_>, shape: Shape, groups: &mut Groups) -> Accesses {
         let place = &self.placement.populations[index];
         let variables = place.variables.iter().enumerate().map(|(variable, home)| {
             let touched = plan.accesses(variable);
@@ -256,7 +316,8 @@ impl Lowering<'_> {
             groups.access(base, offset, 4, shape, place.events[event].address)
         });
         let events = events.collect();
-        Accesses { variables, parameters, records, events }
+        let tables = place.tables.iter().map(|table| self.placement.tables[*table].row).collect();
+        Accesses { variables, parameters, records, events, tables }
     }
 
     /// Finds registers that reach every address of every group; those of groups that move may be moved.

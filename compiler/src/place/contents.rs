@@ -34,6 +34,9 @@ pub(super) fn contents(
             }
         }
     }
+    for table in &placement.tables {
+        scalar.put_codes(table.source as usize, &table.codes);
+    }
     Writer { network, placement }.write(drafts, &mut vector, &mut dram, &mut scalar);
     if let Some(address) = placement.seeds {
         for (lane, generator) in generator_seeds(network.seed).iter().enumerate() {

@@ -48,6 +48,8 @@ pub struct Placement {
     pub populations: Vec<PopulationPlace>,
     /// Sums that are due later.
     pub rings: Vec<Ring>,
+    /// Functions that neuron programs look up.
+    pub tables: Vec<TablePlace>,
     /// Its projections.
     pub bundles: Vec<Bundle>,
     /// What happens in a step.
@@ -221,6 +223,19 @@ pub struct Ring {
     pub position: Option<u32>,
 }
 
+/// Where a table is: in every lane the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TablePlace {
+    /// First row of lane-local memory.
+    pub row: u32,
+    /// How many rows.
+    pub entries: u32,
+    /// What the program fills them with, in scalar memory: a halfword for each.
+    pub source: u32,
+    /// The entries.
+    pub codes: Vec<i16>,
+}
+
 /// Where a population's arrays are.
 #[derive(Debug, Clone)]
 pub struct PopulationPlace {
@@ -237,6 +252,8 @@ pub struct PopulationPlace {
     pub parameters: Vec<Option<Vectors>>,
     /// One for each event.
     pub events: Vec<Spikes>,
+    /// One for each of the kernel's tables: which of [`Placement::tables`].
+    pub tables: Vec<usize>,
     /// One for each variable that is recorded: the first step that is kept, all blocks together, and so on; the samples of
     /// a launch follow each other. Behind the last there is room for one more, unless the last step of a run is kept.
     pub records: Vec<Option<u32>>,
@@ -270,6 +287,7 @@ pub fn place(network: &Network, options: &Options) -> Result<Placement, DoesNotF
         let lane = bundle::lane_variables(network, &drafts, index);
         placement.populations.push(population(network, index, &lane, &depths, samples, &mut allocator));
     }
+    tables(network, &mut placement, &mut allocator);
     if draws_random_numbers(network) {
         let bytes = 2 * u64::from(VECTOR_BYTES);
         placement.seeds = Some(allocator.take("generator seeds".to_owned(), Space::Vector, bytes, None));
@@ -498,7 +516,27 @@ fn population(
         })
     });
     let kept = kept.collect();
-    PopulationPlace { blocks, variables, initial, copies, parameters, events, records, kept }
+    PopulationPlace { blocks, variables, initial, copies, parameters, events, tables: Vec::new(), records, kept }
+}
+
+/// Places the tables of all kernels; equal ones once.
+fn tables(network: &Network, placement: &mut Placement, allocator: &mut Allocator) {
+    for (population, place) in network.populations.iter().zip(&mut placement.populations) {
+        for table in &population.kernel.tables {
+            let known = placement.tables.iter().position(|other| other.codes == table.codes);
+            let index = known.unwrap_or_else(|| {
+                let entries = table.codes.len() as u32;
+                let row = allocator.take_rows(format!("table of {}", table.name), entries, None);
+                let bytes = 2 * u64::from(entries);
+                let source =
+                    allocator.take(format!("table of {} to begin with", table.name), Space::Scalar, bytes, None);
+                let codes = table.codes.clone();
+                placement.tables.push(TablePlace { row, entries, source, codes });
+                placement.tables.len() - 1
+            });
+            place.tables.push(index);
+        }
+    }
 }
 
 /// Which steps a window has, in words.

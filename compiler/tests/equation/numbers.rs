@@ -62,6 +62,18 @@ enum Test {
 enum Line {
     Assign(&'static str, usize, Term),
     If(Test, Vec<Self>, Vec<Self>),
+    /// `for`, `while` or `do`, at most so often, while the test holds too if there is one.
+    Repeat(&'static str, u8, Option<Test>, Vec<Self>),
+    /// `if (…) { break; }` or `continue`
+    Leave(&'static str, Test),
+}
+
+/// What comes after a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    Next,
+    Break,
+    Continue,
 }
 
 /// Draws a program from bytes; when they run out it draws leaves.
@@ -124,11 +136,21 @@ impl Tape<'_> {
         }
     }
 
-    fn line(&mut self, depth: u32) -> Line {
-        if depth > 0 && self.pick(3) == 1 {
+    fn line(&mut self, depth: u32, in_loop: bool) -> Line {
+        let choice = self.pick(6);
+        if depth > 0 && choice == 1 {
             let test = self.test(2);
-            let mut block = |length| (0..length).map(|_| self.line(depth - 1)).collect();
+            let mut block = |length| (0..length).map(|_| self.line(depth - 1, in_loop)).collect();
             return Line::If(test, block(2), block(1));
+        }
+        if depth > 0 && choice == 2 {
+            let kind = ["for", "while", "do"][self.pick(3)];
+            let (most, tested) = (self.pick(5) as u8, self.pick(2) == 1);
+            let test = tested.then(|| self.test(2));
+            return Line::Repeat(kind, most, test, (0..3).map(|_| self.line(depth - 1, true)).collect());
+        }
+        if in_loop && choice == 3 {
+            return Line::Leave(["break", "continue"][self.pick(2)], self.test(1));
         }
         let target = self.pick(2 * FRACTIONS.len());
         let bits = FRACTIONS[target / 2];
@@ -244,6 +266,40 @@ impl Printer {
                     self.lines(otherwise);
                     self.0.push_str("}\n");
                 }
+                Line::Leave(word, test) => {
+                    self.0.push_str("if (");
+                    self.test(test, 0);
+                    writeln!(self.0, ") {word};").unwrap();
+                }
+                Line::Repeat(kind, most, test, body) => {
+                    // Every loop has a counter of its own, which comes first in the body, so that `continue` counts too.
+                    let counter = format!("c{}", self.0.len());
+                    let head = match *kind {
+                        "for" => format!("{{ for (int16_t {counter} = 0; "),
+                        "while" => format!("{{ int16_t {counter} = 0; while ("),
+                        _ => format!("{{ int16_t {counter} = 0; do {{ {counter}++;\n"),
+                    };
+                    self.0.push_str(&head);
+                    if *kind == "do" {
+                        self.lines(body);
+                        self.0.push_str("} while (");
+                    }
+                    write!(self.0, "{counter} < {most}").unwrap();
+                    if let Some(test) = test {
+                        self.0.push_str(" && ");
+                        self.test(test, 3);
+                    }
+                    let tail = match *kind {
+                        "for" => format!("; {counter}++) {{\n"),
+                        "while" => format!(") {{ {counter}++;\n"),
+                        _ => "); }\n".to_owned(),
+                    };
+                    self.0.push_str(&tail);
+                    if *kind != "do" {
+                        self.lines(body);
+                        self.0.push_str("} }\n");
+                    }
+                }
             }
         }
     }
@@ -334,7 +390,7 @@ impl Meaning {
         }
     }
 
-    fn lines(&mut self, lines: &[Line]) {
+    fn lines(&mut self, lines: &[Line]) -> Flow {
         for line in lines {
             match line {
                 Line::Assign(op, target, value) => {
@@ -350,10 +406,38 @@ impl Meaning {
                 }
                 Line::If(test, then, otherwise) => {
                     let branch = if self.test(test) { then } else { otherwise };
-                    self.lines(branch);
+                    let flow = self.lines(branch);
+                    if flow != Flow::Next {
+                        return flow;
+                    }
+                }
+                Line::Leave(word, test) => {
+                    if self.test(test) {
+                        return if *word == "break" { Flow::Break } else { Flow::Continue };
+                    }
+                }
+                Line::Repeat(kind, most, test, body) => {
+                    let mut count = 0;
+                    loop {
+                        let goes_on =
+                            |meaning: &Self| count < *most && test.as_ref().is_none_or(|test| meaning.test(test));
+                        if *kind != "do" && !goes_on(self) {
+                            break;
+                        }
+                        count += 1;
+                        if self.lines(body) == Flow::Break {
+                            break;
+                        }
+                        let goes_on =
+                            |meaning: &Self| count < *most && test.as_ref().is_none_or(|test| meaning.test(test));
+                        if *kind == "do" && !goes_on(self) {
+                            break;
+                        }
+                    }
                 }
             }
         }
+        Flow::Next
     }
 }
 
@@ -374,18 +458,32 @@ struct Lane {
 }
 
 impl Lane {
-    fn block(&mut self, block: &[Stmt]) {
+    fn block(&mut self, block: &[Stmt]) -> Flow {
         for stmt in block {
             match stmt {
                 Stmt::Assign { place: Place::Variable(index), value } => self.variables[*index] = self.expr(value),
                 Stmt::Assign { place: Place::Local(index), value } => self.locals[*index] = self.expr(value),
                 Stmt::If { condition, then, otherwise } => {
                     let branch = if self.cond(condition) { then } else { otherwise };
-                    self.block(branch);
+                    let flow = self.block(branch);
+                    if flow != Flow::Next {
+                        return flow;
+                    }
                 }
+                Stmt::Loop { body, step } => {
+                    while self.block(body) != Flow::Break && self.block(step) != Flow::Break {}
+                }
+                Stmt::While(condition) => {
+                    if !self.cond(condition) {
+                        return Flow::Break;
+                    }
+                }
+                Stmt::Break => return Flow::Break,
+                Stmt::Continue => return Flow::Continue,
                 Stmt::Emit(_) => unreachable!("no program here emits"),
             }
         }
+        Flow::Next
     }
 
     fn expr(&self, expr: &Expr) -> i16 {
@@ -393,7 +491,7 @@ impl Lane {
             Expr::Constant(code) => *code,
             Expr::Variable(index) => self.variables[*index],
             Expr::Local(index) => self.locals[*index],
-            Expr::Parameter(_) | Expr::Random => unreachable!("no program here uses them"),
+            Expr::Parameter(_) | Expr::Random | Expr::Interpolate { .. } => unreachable!("no program here uses them"),
             Expr::Binary { op, left, right } => {
                 let (a, b) = (self.expr(left), self.expr(right));
                 match op {
@@ -402,6 +500,7 @@ impl Lane {
                     BinaryOp::Sub => lane::sub(a, b, false),
                     BinaryOp::SubSaturating => lane::sub(a, b, true),
                     BinaryOp::And => a & b,
+                    BinaryOp::ShiftLeft | BinaryOp::ShiftRight => unreachable!("no program here uses them"),
                 }
             }
             Expr::Multiply { left, right, shift, rounding, saturating } => {
@@ -470,7 +569,7 @@ proptest! {
     ) {
         let options = Options { rounding: if nearest { Rounding::Nearest } else { Rounding::Zero }, published };
         let mut tape = Tape(tape.iter());
-        let program: Vec<Line> = (0..3).map(|_| tape.line(2)).collect();
+        let program: Vec<Line> = (0..3).map(|_| tape.line(3, false)).collect();
         let mut printer = Printer(String::new());
         printer.lines(&program);
         let kernel = compiled(&printer.0, &options);
@@ -494,7 +593,7 @@ proptest! {
         const WORDS: [&str; 40] = [
             "w10", "s10", "w0", "s15", "x", "=", "+=", "*=", ";", ";", "(", ")", "{", "}", "if", "else", "const",
             "s5_10_t", "int16_t", "1", "0.5h10", "-", "+", "*", "@", "<", "==", "&&", "!", "?", ":", ",", "min", "abs",
-            "while", "for", "++", "&", "<<", "é",
+            "while", "for", "++", "do", "break", "é",
         ];
         let text = words.iter().map(|index| WORDS[*index]).collect::<Vec<_>>().join(" ");
         let source = Source { name: "salad.eq", text: &text };

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fenn_isa::Op;
+use fenn_isa::operand::OperandKind;
 
 use super::super::lanes::{self, At};
 use super::values::{Graph, Mask, Node, Value};
@@ -55,6 +56,8 @@ pub(super) struct Places {
     pub(super) parameters: Vec<Option<Place>>,
     pub(super) records: Vec<Option<Place>>,
     pub(super) events: Vec<Place>,
+    /// Of the kernel's tables: first rows of lane-local memory.
+    pub(super) tables: Vec<u32>,
     /// A mask of the lanes that are neurons, where not all are and the block is known to be the last.
     pub(super) lanes: Option<Reg>,
 }
@@ -206,6 +209,20 @@ impl<'a> Plan<'a> {
     }
 }
 
+/// The entry of the table at `row` that `offset` bytes lead to, or the next one.
+pub(super) fn look_up(code: &mut Code, row: u32, next: bool, offset: Reg) -> Reg {
+    let at = 2 * (i64::from(row) + i64::from(next));
+    let (base, at) = if OperandKind::Imm12.range().contains(&at) {
+        (offset, at)
+    } else {
+        let start = code.def_v(Op::VLui, &[at.into()]);
+        (code.def_v(Op::VAdd, &[start.into(), offset.into()]), 0)
+    };
+    let entry = lanes::load(code, At::new(base.into(), at, 0));
+    code.within(row);
+    entry
+}
+
 /// The values and masks that a node is computed of.
 fn operands(node: &Node) -> (Vec<Value>, Vec<Mask>) {
     match node {
@@ -213,6 +230,7 @@ fn operands(node: &Node) -> (Vec<Value>, Vec<Mask>) {
         Node::Compare { left, right, .. } => (vec![*left, *right], Vec::new()),
         Node::And(a, b) => (Vec::new(), vec![*a, *b]),
         Node::Operation { values, .. } => (values.clone(), Vec::new()),
+        Node::Lookup { offset, .. } => (vec![*offset], Vec::new()),
         Node::Select { mask, then, otherwise } => (vec![*then, *otherwise], vec![*mask]),
     }
 }
@@ -248,6 +266,11 @@ impl Block<'_> {
                 let mut args: Vec<Arg> = values.iter().map(|value| self.value(*value).into()).collect();
                 args.extend(shift.map(|shift| Arg::Imm(shift.into())));
                 let reg = self.code.def_v(*op, &args);
+                self.define(number, reg);
+            }
+            Node::Lookup { table, next, offset } => {
+                let offset = self.value(*offset);
+                let reg = look_up(self.code, self.places.tables[*table], *next, offset);
                 self.define(number, reg);
             }
             Node::Select { mask, then, otherwise } => {

@@ -8,14 +8,14 @@
 //! never chosen: [`Graph::under`] looks through choices that the mask at hand has made already. Operations on constants are
 //! carried out here.
 //!
-//! Not here: instructions, registers, and where arrays are.
+//! Not here: instructions, registers, where arrays are, and kernels that repeat something (see [`super::walk`]).
 
 use std::collections::BTreeMap;
 
 use fenn_isa::Op;
 use fenn_isa::lane;
 
-use crate::kernel::{BinaryOp, CompareOp, Cond, Expr, Place, Rounding, Stmt};
+use crate::kernel::{BinaryOp, CompareOp, Cond, Expr, Place, Rounding, Stmt, Table};
 use crate::network::{Population, Values};
 
 /// A lane value: the number of its node.
@@ -57,6 +57,8 @@ pub(super) enum Node {
     Parameter(usize),
     /// An instruction on values, with its shift where it has one.
     Operation { op: Op, values: Vec<Value>, shift: Option<u8> },
+    /// An entry of a table of the kernel, or the one behind it, by twice its number.
+    Lookup { table: usize, next: bool, offset: Value },
     /// `mask ? then : otherwise`; the mask is not negated.
     Select { mask: Mask, then: Value, otherwise: Value },
 }
@@ -197,6 +199,8 @@ impl Graph {
             (BinaryOp::Sub, Some(a), Some(b)) => known(lane::sub(a, b, false)),
             (BinaryOp::SubSaturating, Some(a), Some(b)) => known(lane::sub(a, b, true)),
             (BinaryOp::And, Some(a), Some(b)) => known(a & b),
+            (BinaryOp::ShiftLeft, _, Some(b)) => return self.shift_left(left, (b & 15) as u8),
+            (BinaryOp::ShiftRight, _, Some(b)) => return self.shift_right(left, (b & 15) as u8, Rounding::Zero),
             (BinaryOp::And, Some(0), _) | (BinaryOp::And, _, Some(0)) => known(0),
             (BinaryOp::And, Some(-1), _) | (BinaryOp::Add | BinaryOp::AddSaturating, Some(0), _) => return right,
             (BinaryOp::And, _, Some(-1)) => return left,
@@ -212,6 +216,8 @@ impl Graph {
                     BinaryOp::Sub => (Op::VSub, false),
                     BinaryOp::SubSaturating => (Op::VSubS, false),
                     BinaryOp::And => (Op::VAnd, true),
+                    BinaryOp::ShiftLeft => (Op::VSll, false),
+                    BinaryOp::ShiftRight => (Op::VSra, false),
                 };
                 let values = if commutes { vec![left.min(right), left.max(right)] } else { vec![left, right] };
                 Node::Operation { op, values, shift: None }
@@ -276,6 +282,26 @@ impl Graph {
     }
 }
 
+impl Graph {
+    /// Straight lines between the entries of `kernel.tables[table]`, which is `codes`.
+    fn interpolate(&mut self, table: usize, codes: &Table, value: Value, shift: u8) -> Value {
+        if let Some(value) = self.constant(value) {
+            return self.value(Node::Constant(codes.interpolate(value, shift)));
+        }
+        let constant = |graph: &mut Self, code: i32| graph.value(Node::Constant(code as i16));
+        let last = codes.codes.len() as i32 - 2;
+        // Twice the number of the entry is its place in a lane's memory.
+        let (wide, mask) = (self.shift_right(value, shift - 1, Rounding::Zero), constant(self, 2 * last));
+        let offset = self.binary(BinaryOp::And, wide, mask);
+        let [entry, next] = [false, true].map(|next| self.value(Node::Lookup { table, next, offset }));
+        let mask = constant(self, (1 << shift) - 1);
+        let fraction = self.binary(BinaryOp::And, value, mask);
+        let difference = self.binary(BinaryOp::Sub, next, entry);
+        let part = self.multiply(difference, fraction, shift, Rounding::Nearest, false);
+        self.binary(BinaryOp::Add, entry, part)
+    }
+}
+
 struct Builder<'a> {
     population: &'a Population,
     locals: Vec<Value>,
@@ -300,6 +326,9 @@ impl Builder<'_> {
                     let (inside, outside) = (self.graph.and(mask, condition), self.graph.and(mask, condition.not()));
                     self.statements(then, inside);
                     self.statements(otherwise, outside);
+                }
+                Stmt::Loop { .. } | Stmt::While(_) | Stmt::Break | Stmt::Continue => {
+                    unreachable!("kernels that repeat something have no graph")
                 }
             }
         }
@@ -341,6 +370,10 @@ impl Builder<'_> {
             Expr::ShiftRight { value, shift, rounding } => {
                 let value = self.expr(value, mask);
                 self.graph.shift_right(value, *shift, *rounding)
+            }
+            Expr::Interpolate { table, value, shift } => {
+                let value = self.expr(value, mask);
+                self.graph.interpolate(*table, &self.population.kernel.tables[*table], value, *shift)
             }
             Expr::Select { condition, then, otherwise } => {
                 let condition = self.condition(condition, mask);

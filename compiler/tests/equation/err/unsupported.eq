@@ -2,11 +2,7 @@
 //! variable N int16_t
 //! event Spike
 
-while (V > 0.0h10) { V -= 1.0h10; }
-do { N++; } while (N < 5);
-for (int i = 0; i < 10; i++) { V *= V; }
 switch (N) { case 1: V = V; break; default: Spike(); }
-break;
 return V;
 goto end;
 V = V / 2;
