@@ -10,8 +10,12 @@
 //! - **Literals** `12` and `0x1f` are `int16_t`; `0.5h10` has 10 fraction bits. A minus before a literal belongs to it.
 //!   They are rounded once, to nearest, ties to even; a number outside its format is an error.
 //! - **Statements** `x = e;` `+=` `-=` `*=` `x++;` `--x;` (by 1.0), declarations of locals with or without `const`,
-//!   blocks, `if`/`else`, and `Spike();` for an event. A name means one thing everywhere it is visible: hiding another
+//!   blocks, `if`/`else`, loops, and `Spike();` for an event. A name means one thing everywhere it is visible: hiding another
 //!   is an error. Locals must have a value on every path before they are read.
+//! - **Loops** `while (c) …`, `do … while (c);`, `for (start; c; step) …`, `break;` and `continue;` mean for each neuron what they
+//!   mean in C. The 32 neurons of a vector go through a loop together, until the last of them has left it; random numbers are
+//!   drawn for all of them as long. A loop whose condition can never change is refused; one that does not end for another
+//!   reason keeps the machine for ever.
 //! - **`+ -`, comparisons, `?:`, `min` and `max`** need both sides in one format. The result saturates if either side
 //!   does.
 //! - **`a * b`** has the format of the operand with more integer bits, and drops as many bits of the exact product as
@@ -23,16 +27,34 @@
 //!   a random number; `mul_rz`, `mul_rn` and `mul_rs` (a, b) are `*` with their own rounding. Products saturate if an
 //!   operand's type does. With [`Options::published`] products never saturate, `*=` always rounds towards minus
 //!   infinity, and a minus sign wraps, as in the published compiler.
-//! - **Functions** `min(a, b)`, `max(a, b)`, `abs(a)` (which is `a < 0 ? -a : a`), and `fennrand()`, uniform in [0, 1)
-//!   as `s0_15_t`. Arguments of the first three that are not single names or numbers are computed before the rest of
-//!   their statement.
+//! - **Functions** `min(a, b)`, `max(a, b)`, `abs(a)` (which is `a < 0 ? -a : a`), `clamp(a, lowest, highest)` (which is
+//!   `min(max(a, lowest), highest)`), and `fennrand()`, uniform in [0, 1) as `s0_15_t`. Arguments of the first four that are not
+//!   single names or numbers are computed before the rest of their statement.
+//! - **`exp(a)`, `log(a)`, `sqrt(a)`, `reciprocal(a)`, `sigmoid(a)`, `tanh(a)`** have the format of `a`, or as many fraction bits as
+//!   their name says: `exp_9(a)` is an `s6_9_t`. They take 30 to 40 instructions for 32 neurons and a table of 65 numbers in
+//!   each lane's memory, one for `exp`, `log`, `sqrt` and `reciprocal` each; `sigmoid` and `tanh` use those of
+//!   `exp` and `reciprocal`. What lies outside the format saturates; `log(0)` is the least number, `sqrt` of negative numbers 0
+//!   and `reciprocal(0)` the greatest number. For arguments of any format, results are at most so many units of their own
+//!   format off:
+//!
+//!   | fraction bits of the result | up to 8 | 9 | 10 | 11 | 12 | 13 | 14 | 15 |
+//!   | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+//!   | `exp` | 3.8 | 3.4 | 3.5 | 2.4 | 2.8 | 3.8 | 3.3 | 2.4 |
+//!   | `log` | 1.0 | 1.0 | 1.0 | 1.1 | 1.2 | 1.3 | 1.6 | 1.7 |
+//!   | `sqrt` | 3.0 | 3.0 | 3.0 | 3.0 | 3.0 | 3.0 | 3.0 | 3.0 |
+//!   | `reciprocal` | 2.5 | 2.5 | 2.5 | 2.5 | 2.5 | 2.5 | 2.5 | 2.5 |
+//!   | `sigmoid` | 0.6 | 0.6 | 0.7 | 0.8 | 1.1 | 1.6 | 2.7 | 4.3 |
+//!   | `tanh` | 0.6 | 0.6 | 0.8 | 0.9 | 1.3 | 2.2 | 3.5 | 6.6 |
+//!
+//!   `exp` is the function published for FeNN: from s2.13 to s6.9, 95.892 % of all numbers are less than one unit off, and it never
+//!   falls.
 //! - **`x << n`, `x >> n`** by a constant 0 to 15 keep the type; the first wraps, the second rounds towards minus
 //!   infinity. **`&`** is bitwise on integers.
 //! - **Conditions** are comparisons joined by `&& || !` (or `&` and `|`); both sides are always evaluated. They are not
 //!   numbers, and numbers are not conditions.
 //!
-//! Not here: loops, `switch`, arrays, division, `exp` (refused, each with a message), the values of parameters, and
-//! where the text is stored.
+//! Not here: `switch`, arrays and division (refused, each with a message), the values of parameters, and where the text is
+//! stored.
 
 mod ast;
 mod check;

@@ -1,7 +1,7 @@
 //! The interpreter against a second model of the same arithmetic, written neuron by neuron with 64-bit integers.
 
 use fenn_compiler::interpret::{Interpreter, RunError, Saturations, SpikeTrain};
-use fenn_compiler::kernel::{BinaryOp, CompareOp, Cond, Expr, Kernel, Place, Rounding, Slot, Stmt, Type};
+use fenn_compiler::kernel::{BinaryOp, CompareOp, Cond, Expr, Kernel, Place, Rounding, Slot, Stmt, Table, Type};
 use fenn_compiler::network::{
     Delays, Encoding, Input, Network, Output, Phase, Population, Projection, Quantity, Readout, Recording, Source,
     StatePolicy, Values, Variable, Weights, Window,
@@ -343,5 +343,123 @@ fn what_is_on_its_way_is_reset_with_what_it_belongs_to() {
     ];
     for (delays, source, target, expected) in cases {
         assert_eq!(counts(delays, source, target), expected, "{delays:?}, source {source}, target {target}");
+    }
+}
+
+/// The network of the other tests with another program.
+fn with_body(body: Vec<Stmt>) -> Network {
+    let mut network = network(false);
+    network.populations[0].kernel.body = body;
+    network.projections.clear();
+    network.schedule = vec![Phase::Update(0)];
+    network.steps = 1;
+    network
+}
+
+/// Every neuron goes through a loop as often as its own variables say, and draws last as long as the slowest of its vector.
+#[test]
+fn loops_end_when_the_last_lane_has_left() {
+    let [v, i, counted] = [0, 1, 2].map(Expr::Variable);
+    let more = |variable: usize, by: i16| {
+        set(variable, binary(BinaryOp::AddSaturating, Expr::Variable(variable), Expr::Constant(by)))
+    };
+    let count = set(2, binary(BinaryOp::Add, counted, Expr::Constant(1)));
+    // V counts down from the neuron's number; from 30 down to 21 nothing else happens, and at 5 the loop is left.
+    let body = vec![
+        Stmt::Loop {
+            body: vec![
+                Stmt::While(compare(CompareOp::Greater, v.clone(), Expr::Constant(0))),
+                more(0, -1),
+                Stmt::If {
+                    condition: Cond::And(
+                        Box::new(compare(CompareOp::Less, v.clone(), Expr::Constant(30))),
+                        Box::new(compare(CompareOp::Greater, v.clone(), Expr::Constant(20))),
+                    ),
+                    then: vec![Stmt::Continue],
+                    otherwise: vec![],
+                },
+                more(1, 1),
+                Stmt::If {
+                    condition: compare(CompareOp::Equal, v, Expr::Constant(5)),
+                    then: vec![Stmt::Emit(0), Stmt::Break],
+                    otherwise: vec![],
+                },
+            ],
+            step: vec![count, set(0, binary(BinaryOp::AddSaturating, Expr::Variable(0), Expr::Constant(0)))],
+        },
+        set(1, binary(BinaryOp::AddSaturating, i, Expr::Constant(100))),
+    ];
+    let network = with_body(body);
+    let run = Interpreter::new(&network).unwrap().run(&[SpikeTrain::silent(1)]).unwrap();
+    for neuron in 0..NEURONS as i16 {
+        // With the machine's C: one neuron after the other.
+        let (mut v, mut i, mut counted, mut spike) = (neuron, 0, 0, false);
+        while v > 0 {
+            v -= 1;
+            if !(v < 30 && v > 20) {
+                i += 1;
+                if v == 5 {
+                    spike = true;
+                    break;
+                }
+            }
+            counted += 1;
+        }
+        let found = [0, 1, 2].map(|variable| run.finals[0][variable][neuron as usize]);
+        assert_eq!(found, [v, i + 100, counted], "neuron {neuron}");
+        assert_eq!(run.events[0][0].steps()[0].contains(&(neuron as u32)), spike, "neuron {neuron}");
+    }
+}
+
+/// Random numbers are drawn for all lanes in every iteration, and none for lanes without a neuron on their own account.
+#[test]
+fn loops_draw_for_all_lanes() {
+    let times = |variable: usize| {
+        vec![
+            Stmt::While(compare(CompareOp::Greater, Expr::Variable(variable), Expr::Constant(0))),
+            set(variable, binary(BinaryOp::AddSaturating, Expr::Variable(variable), Expr::Constant(-1))),
+            set(1, Expr::Random),
+        ]
+    };
+    let network = with_body(vec![Stmt::Loop { body: times(0), step: vec![] }, set(2, Expr::Random)]);
+    let run = Interpreter::new(&network).unwrap().run(&[SpikeTrain::silent(1)]).unwrap();
+    let mut generators = generator_seeds(network.seed);
+    let mut draw = || -> Vec<i16> { generators.iter_mut().map(|generator| (generator.next() >> 1) as i16).collect() };
+    // V begins at the neuron's number: the first vector takes 31 turns, the second, with neurons up to 39, takes 39.
+    let first: Vec<Vec<i16>> = (0..31).map(|_| draw()).collect();
+    let behind = draw();
+    let second: Vec<Vec<i16>> = (0..39).map(|_| draw()).collect();
+    let last = draw();
+    for neuron in 0..NEURONS as usize {
+        let (turns, expected) = if neuron < 32 { (&first, &behind) } else { (&second, &last) };
+        assert_eq!(run.finals[0][2][neuron], expected[neuron % 32]);
+        let in_loop = neuron.checked_sub(1).map_or(0, |turn| turns[turn][neuron % 32]);
+        assert_eq!(run.finals[0][1][neuron], in_loop, "neuron {neuron}");
+    }
+}
+
+#[test]
+fn a_loop_without_end_is_given_up() {
+    let positive = compare(CompareOp::GreaterEqual, Expr::Variable(0), Expr::Constant(33));
+    let network = with_body(vec![Stmt::Loop { body: vec![Stmt::While(positive)], step: vec![] }]);
+    let error = Interpreter::new(&network).unwrap().run(&[SpikeTrain::silent(1)]).unwrap_err();
+    let expected = RunError::Endless { population: "lif".into(), first: 32, step: 0 };
+    assert_eq!(error, expected, "{error}");
+}
+
+/// The definition in words against the function: all values, for a table of five codes.
+#[test]
+fn tables_are_straight_between_their_entries() {
+    let table = Table { name: "zigzag".into(), codes: vec![-32768, 100, -7, 32767, 5] };
+    for shift in [1u8, 4, 9, 13, 15] {
+        for value in i16::MIN..=i16::MAX {
+            let (whole, unit) = (i64::from(value).div_euclid(1 << shift), 1i64 << shift);
+            let (index, fraction) = (whole.rem_euclid(4) as usize, i64::from(value).rem_euclid(unit));
+            let wrap = |x: i64| x as i16;
+            let [entry, next] = [table.codes[index], table.codes[index + 1]].map(i64::from);
+            let slope = i64::from(wrap(next - entry));
+            let expected = wrap(entry + i64::from(wrap((slope * fraction + unit / 2).div_euclid(unit))));
+            assert_eq!(table.interpolate(value, shift), expected, "{value} {shift}");
+        }
     }
 }

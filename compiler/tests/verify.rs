@@ -1,6 +1,6 @@
 //! Every rule of the verifier, broken once.
 
-use fenn_compiler::kernel::{BinaryOp, CompareOp, Cond, Expr, Kernel, Place, Rounding, Slot, Stmt, Type};
+use fenn_compiler::kernel::{BinaryOp, CompareOp, Cond, Expr, Kernel, Place, Rounding, Slot, Stmt, Table, Type};
 use fenn_compiler::network::{
     Delays, Encoding, Input, Network, Output, Phase, Population, Projection, Quantity, Readout, Recording, Source,
     StatePolicy, Values, Variable, Weights, Window,
@@ -208,6 +208,61 @@ fn rule_4_holds_inside_conditions() {
         let stmt = Stmt::If { condition: cond, then: vec![], otherwise: vec![] };
         breaks(|n| body(n).push(stmt), &["statement 4", "variable 9"]);
     }
+}
+
+#[test]
+fn rule_4_tables_and_what_belongs_into_loops() {
+    let interpolate = |table, shift| Expr::Interpolate { table, value: Box::new(Expr::Variable(0)), shift };
+    let table = |codes: usize| Table { name: "square".into(), codes: vec![0; codes] };
+    let good = |n: &mut Network| n.populations[0].kernel.tables.push(table(5));
+    breaks(|n| body(n).push(assign(Place::Variable(0), interpolate(0, 3))), &["table 0, but there are 0"]);
+    for shift in [0, 16] {
+        let stmt = assign(Place::Variable(0), interpolate(0, shift));
+        breaks(|n| (good(n), body(n).push(stmt)).1, &["statement 4", "shifts by"]);
+    }
+    for codes in [0, 1, 2, 4, 64, 2049] {
+        breaks(|n| n.populations[0].kernel.tables.push(table(codes)), &["table `square`", "2^k + 1"]);
+    }
+    let always = || greater(Expr::Variable(0), Expr::Constant(0));
+    let inside = |stmt: Stmt| Stmt::If { condition: always(), then: vec![stmt], otherwise: vec![] };
+    let repeat = |body: Vec<Stmt>, step: Vec<Stmt>| Stmt::Loop { body, step };
+    for (stmt, parts) in [
+        (Stmt::Break, ["statement 4 is a break", "any loop"]),
+        (Stmt::Continue, ["statement 4 is a continue", "any loop"]),
+        (Stmt::While(always()), ["statement 4 is a condition", "in a loop itself"]),
+        (repeat(vec![inside(Stmt::While(always()))], vec![]), ["statement 4.body.0.then.0", "in a loop itself"]),
+        (repeat(vec![], vec![Stmt::Continue]), ["statement 4.step.0", "any loop's body"]),
+    ] {
+        breaks(|n| body(n).push(stmt), &parts);
+    }
+    let fine = repeat(vec![Stmt::While(always()), inside(Stmt::Break), inside(Stmt::Continue)], vec![Stmt::Break]);
+    let mut network = self::good();
+    body(&mut network).push(repeat(vec![fine], vec![Stmt::While(always())]));
+    assert_eq!(verify(&network), Ok(()));
+}
+
+#[test]
+fn rule_5_holds_for_loops() {
+    let always = || greater(Expr::Variable(0), Expr::Constant(0));
+    let inside = |then: Vec<Stmt>| Stmt::If { condition: always(), then, otherwise: vec![] };
+    let set = || assign(Place::Local(0), Expr::Variable(0));
+    let get = || assign(Place::Variable(0), Expr::Local(0));
+    let accepted = |loop_body: Vec<Stmt>, step: Vec<Stmt>, behind: Vec<Stmt>| {
+        let mut network = good();
+        *body(&mut network) = [vec![Stmt::Loop { body: loop_body, step }], behind].concat();
+        verify(&network).is_ok()
+    };
+    // The condition comes first: perhaps nobody assigns.
+    assert!(!accepted(vec![Stmt::While(always()), set()], vec![], vec![get()]));
+    assert!(accepted(vec![set()], vec![Stmt::While(always())], vec![get()]));
+    // One of the ways out has no value.
+    assert!(!accepted(vec![inside(vec![Stmt::Break]), set()], vec![Stmt::While(always())], vec![get()]));
+    assert!(accepted(vec![inside(vec![set(), Stmt::Break]), set()], vec![Stmt::While(always())], vec![get()]));
+    // Nor has one of the ways to the step.
+    assert!(!accepted(vec![inside(vec![Stmt::Continue]), set()], vec![get(), Stmt::While(always())], vec![]));
+    assert!(accepted(vec![set(), inside(vec![Stmt::Continue])], vec![get(), Stmt::While(always())], vec![]));
+    // What an iteration leaves is not there in the first one.
+    assert!(!accepted(vec![get(), set()], vec![Stmt::While(always())], vec![]));
 }
 
 #[test]
