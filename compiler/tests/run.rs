@@ -516,7 +516,7 @@ fn compare_run(network: &Network, manifest: &Manifest, machine: &Machine, expect
             (Data::Values(array), Quantity::Variable(variable), Readout::Last) => {
                 let expected = &expected.finals[output.population][variable];
                 assert_eq!(
-                    &read_values(machine, array, described.neurons, sample),
+                    read_values(machine, array, described.neurons, sample),
                     std::slice::from_ref(expected),
                     "{place}"
                 );
@@ -749,6 +749,51 @@ fn spilling_and_chunks_change_nothing() {
     let compiled = compile(&with_all_outputs(network.clone()), &Options::default()).unwrap();
     assert!(compiled.report.spilled[1] > 0, "the test is to need spills");
     check(network, false);
+}
+
+/// In whatever form, what a host has not written is no spike.
+#[test]
+fn without_a_host_nothing_spikes() {
+    let ty = Type { format: Format::UNIT, saturating: true };
+    let kernel = Kernel {
+        variables: (0..VARIABLES).map(|index| Slot { name: format!("V{index}"), ty }).collect(),
+        ..Kernel::default()
+    };
+    let network = with_all_outputs(Network {
+        name: "silent".to_owned(),
+        time_step_ms: None,
+        steps: 9,
+        state: StatePolicy::Reset,
+        seed: 1,
+        inputs: vec![Input { name: "input".to_owned(), size: 40, encoding: Encoding::Spikes }],
+        populations: vec![Population {
+            name: "sums".to_owned(),
+            size: 3,
+            kernel,
+            variables: vec![Variable { initial: Values::Uniform(5), reset: true }; VARIABLES],
+            parameters: vec![],
+        }],
+        projections: vec![Projection {
+            name: "in".to_owned(),
+            source: Source::Input(0),
+            target: 0,
+            variable: 0,
+            weights: Weights::Dense(vec![1; 120]),
+            delays: Delays::None,
+        }],
+        schedule: vec![Phase::Propagate(0), Phase::Update(0)],
+        outputs: vec![],
+        recordings: vec![],
+    });
+    for (input, batch) in [(InputForm::Bits, 1), (InputForm::List(None), 1), (InputForm::List(Some(0)), 3)] {
+        let options = Options { input, batch: NonZeroU32::new(batch).unwrap(), ..Options::default() };
+        let image = compile(&network, &options).unwrap().image;
+        let mut machine = Machine::from_image(&image, MachineOptions::default()).unwrap();
+        let outcome = machine.run(Limits { instructions: Some(10_000), ..Limits::default() }, &mut ());
+        assert!(outcome.stop.is_end(), "{}", outcome.stop);
+        let Data::Values(array) = &image.manifest.unwrap().outputs[0].data else { panic!("values") };
+        assert_eq!(read_values(&machine, array, 3, 0), [[5, 5, 5]]);
+    }
 }
 
 /// The smallest network with everything: spikes scanned over two words, one population, nothing but sums.

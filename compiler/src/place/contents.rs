@@ -9,7 +9,7 @@ use fenn_isa::memory::{Space, VECTOR_BYTES};
 use super::assign::Writer;
 use super::draft::Draft;
 use super::memory::{Allocator, Bytes};
-use super::{Home, Placement};
+use super::{Home, InputPlace, Placement};
 use crate::network::Network;
 use crate::seed::generator_seeds;
 
@@ -46,9 +46,15 @@ pub(super) fn contents(
             vector.put_codes(at + VECTOR_BYTES as usize, &[generator.s1 as i16]);
         }
     }
+    // Whoever starts the program without a host has one sample without spikes.
     if let Some(count) = placement.count {
-        // Whoever starts the program without a host has one sample.
         scalar.put_words(count as usize, [1]);
+    }
+    for input in &placement.inputs {
+        if let InputPlace::List(list) = input {
+            let parts = (1..=network.steps).map(|step| list.address + 4 * step);
+            scalar.put_words(list.address as usize, parts);
+        }
     }
     [scalar, vector, dram].into_iter().filter_map(Bytes::into_segment).collect()
 }
