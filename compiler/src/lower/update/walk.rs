@@ -275,8 +275,15 @@ impl Block<'_> {
                 }
                 Stmt::Loop { body, step } => self.repeat(body, step, mask),
                 Stmt::While(condition) => self.test(condition),
-                Stmt::Break => self.leave(mask, true),
-                Stmt::Continue => self.leave(mask, false),
+                // What stands behind is for no lane, but draws random numbers all the same.
+                Stmt::Break => {
+                    self.leave(mask, true);
+                    mask = self.still_here(mask);
+                }
+                Stmt::Continue => {
+                    self.leave(mask, false);
+                    mask = self.still_here(mask);
+                }
             }
         }
     }
