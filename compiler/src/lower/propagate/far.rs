@@ -1,8 +1,8 @@
 //! Rows in DRAM: while a row is added, the next spike's row is on its way.
 //!
-//! There are two buffers in vector memory. When the scan has found a spike, the engine, which has brought the row of the spike
+//! There are two buffers in vector memory. When the loop has found a spike, the engine, which has brought the row of the spike
 //! before, is started for the new one, into the other buffer; then the row before is added. The last row is added behind the
-//! scan, by the same code. The engine is idle before and after.
+//! loop, by the same code. The engine is idle before and after.
 //!
 //! Transfers cannot fail: their addresses and lengths are the placement's. Rows without synapses are not brought.
 
@@ -17,14 +17,24 @@ use crate::place::{Bundle, Delayed, Dense, SparseRows};
 
 /// What the engine is doing.
 struct Far {
-    /// The buffer the next row goes into.
-    next: Reg,
+    /// The buffer that the next row goes into; from when that has been started until the next one is, the buffer of the
+    /// row that is being added.
+    buffer: Reg,
     /// What makes one buffer's address the other's, by exclusive or.
     flip: Reg,
-    /// 1 while a row is on its way or waits to be added.
-    pending: Reg,
-    /// The row that is being added.
-    row: Reg,
+    /// Not 0 while a row is on its way: its bytes, where rows differ in length.
+    coming: Reg,
+}
+
+/// The rows of a loop.
+enum Lengths {
+    /// All are as long; the engine knows it already.
+    Equal,
+    /// They differ, and the one that is being added ends at the register.
+    Differ {
+        /// Holds an address.
+        end: Reg,
+    },
 }
 
 impl Lowering<'_> {
@@ -37,27 +47,10 @@ impl Lowering<'_> {
         let open = self.open_spikes(spikes, true, none);
         let adder = self.adder(rows);
         let far = self.far();
-        // Bytes of the row that is on its way, and the end of the one that is being added.
-        let coming = self.code.constant(0);
         let end = self.code.x();
         let starts = Rows { first: table, stride: 4 };
-        self.far_scan(
-            &far,
-            open,
-            starts,
-            |lowering, entry| {
-                let (start, behind) = lowering.row_of(entry);
-                let bytes = lowering.code.def_x(Op::Sub, &[behind.into(), start.into()]);
-                (start, Some(bytes))
-            },
-            |lowering, started| {
-                lowering.code.emit(Op::Add, &[end.into(), far.row.into(), coming.into()]);
-                if let Some(bytes) = started {
-                    lowering.code.emit(Op::Addi, &[coming.into(), bytes.into(), 0.into()]);
-                }
-            },
-            |lowering| lowering.add_sparse_row(&adder, far.row, end),
-        );
+        let add = |lowering: &mut Self| lowering.add_sparse_row(&adder, far.buffer, end);
+        self.far_loop(&far, open, starts, &Lengths::Differ { end }, add);
         self.code.bind(none);
     }
 
@@ -67,21 +60,13 @@ impl Lowering<'_> {
         while let Some(chunk) = chunks.next() {
             let spikes = self.spikes_of(bundle);
             let none = self.code.label();
-            let last = chunks.peek().is_none();
-            let open = self.open_spikes(spikes, last, none);
+            let open = self.open_spikes(spikes, chunks.peek().is_none(), none);
             let sums = self.load_sums(&chunk);
             let far = self.far();
-            let bytes = self.code.constant(chunk.bytes().into());
-            self.write_csr(Register::Mm2sCount, bytes);
+            self.set_length(chunk.bytes());
             let pieces = Rows { first: First::At(rows.address + chunk.first), stride: rows.row_bytes };
-            self.far_scan(
-                &far,
-                open,
-                pieces,
-                |_, row| (row, None),
-                |_, _| {},
-                |lowering| lowering.add_row(&sums, far.row),
-            );
+            let add = |lowering: &mut Self| lowering.add_row(&sums, far.buffer);
+            self.far_loop(&far, open, pieces, &Lengths::Equal, add);
             self.store_sums(&sums);
             self.code.bind(none);
         }
@@ -94,80 +79,99 @@ impl Lowering<'_> {
         let open = self.open_spikes(spikes, true, none);
         let adder = self.delayed_adder(rows);
         let far = self.far();
-        let bytes = self.code.constant(rows.row_bytes().into());
-        self.write_csr(Register::Mm2sCount, bytes);
+        self.set_length(rows.row_bytes());
         let places = Rows { first: First::At(rows.address), stride: rows.row_bytes() };
-        let add = |lowering: &mut Self| lowering.add_delayed_row(&adder, far.row);
-        self.far_scan(&far, open, places, |_, row| (row, None), |_, _| {}, add);
+        let add = |lowering: &mut Self| lowering.add_delayed_row(&adder, far.buffer);
+        self.far_loop(&far, open, places, &Lengths::Equal, add);
         self.code.bind(none);
     }
 
     fn far(&mut self) -> Far {
         let [first, second] = self.placement.buffers;
-        let next = self.code.constant(first.into());
+        let buffer = self.code.constant(first.into());
         let flip = self.code.constant((first ^ second).into());
-        Far { next, flip, pending: self.code.constant(0), row: self.code.x() }
+        Far { buffer, flip, coming: self.code.constant(0) }
     }
 
-    /// `find` says where a spike's row is, and how many bytes it has if that is not known before the scan; `turn` is told that
-    /// a row has arrived and how many bytes the next one has, of which there may be none; `add` adds the row in the buffer.
-    fn far_scan(
-        &mut self,
-        far: &Far,
-        open: Open,
-        rows: Rows,
-        find: impl FnOnce(&mut Self, Reg) -> (Reg, Option<Reg>),
-        turn: impl Fn(&mut Self, Option<Reg>),
-        add: impl FnOnce(&mut Self),
-    ) {
-        let (adding, done) = (self.code.label(), self.code.label());
-        self.for_each_spike(open, &[rows], true, |lowering, at| {
+    fn set_length(&mut self, bytes: u32) {
+        let bytes = self.code.constant(bytes.into());
+        self.write_csr(Register::Mm2sCount, bytes);
+    }
+
+    /// `rows` are the rows themselves, or where their starts are if they differ in length; `add` adds the row in the buffer.
+    fn far_loop(&mut self, far: &Far, open: Open, rows: Rows, lengths: &Lengths, add: impl FnOnce(&mut Self)) {
+        let [adding, wait, start, done] = [(); 4].map(|()| self.code.label());
+        self.for_each_spike(open, &[rows], true, |lowering, places| {
             let next_spike = lowering.code.label();
-            let (start, length) = find(lowering, at[0]);
-            if let Some(bytes) = length {
+            let (row, bytes) = match lengths {
+                Lengths::Equal => (places[0], None),
+                Lengths::Differ { .. } => {
+                    let (start, end) = lowering.row_of(places[0]);
+                    (start, Some(lowering.code.def_x(Op::Sub, &[end.into(), start.into()])))
+                }
+            };
+            let idle = lowering.idle();
+            if let Some(bytes) = bytes {
                 lowering.code.emit(Op::Beq, &[bytes.into(), Arg::Zero, next_spike.into()]);
             }
-            lowering.wait_for_row();
-            lowering.write_csr(Register::Mm2sSrcAddr, start);
-            lowering.write_csr(Register::Mm2sDstAddr, far.next);
-            if let Some(bytes) = length {
+            // Seldom: adding a row takes about as long as bringing one.
+            lowering.code.emit(Op::Beq, &[idle.into(), Arg::Zero, wait.into()]);
+            lowering.code.bind(start);
+            lowering.write_csr(Register::Mm2sSrcAddr, row);
+            lowering.write_csr(Register::Mm2sDstAddr, far.buffer);
+            if let Some(bytes) = bytes {
                 lowering.write_csr(Register::Mm2sCount, bytes);
             }
             let control = i64::from(Register::Mm2sControl.spec().address);
             lowering.code.emit(Op::Csrrwi, &[Arg::Zero, control.into(), 1.into()]);
+            lowering.turn(far, lengths);
             let code = &mut lowering.code;
-            code.emit(Op::Xor, &[far.next.into(), far.next.into(), far.flip.into()]);
-            // The row before has arrived in the buffer that the next row is to go into.
-            code.emit(Op::Addi, &[far.row.into(), far.next.into(), 0.into()]);
-            turn(lowering, length);
-            let code = &mut lowering.code;
-            let before = code.def_x(Op::Addi, &[far.pending.into(), 0.into()]);
-            code.emit(Op::Addi, &[far.pending.into(), Arg::Zero, 1.into()]);
-            code.emit(Op::Beq, &[before.into(), Arg::Zero, next_spike.into()]);
+            match bytes {
+                // At first a row of no bytes is added.
+                Some(bytes) => code.emit(Op::Addi, &[far.coming.into(), bytes.into(), 0.into()]),
+                None => {
+                    let before = code.def_x(Op::Addi, &[far.coming.into(), 0.into()]);
+                    code.emit(Op::Addi, &[far.coming.into(), Arg::Zero, 1.into()]);
+                    code.emit(Op::Beq, &[before.into(), Arg::Zero, next_spike.into()]);
+                }
+            }
             code.bind(adding);
             add(lowering);
             let code = &mut lowering.code;
-            code.emit(Op::Beq, &[far.pending.into(), Arg::Zero, done.into()]);
+            code.emit(Op::Beq, &[far.coming.into(), Arg::Zero, done.into()]);
             code.bind(next_spike);
         });
-        let code = &mut self.code;
-        code.emit(Op::Beq, &[far.pending.into(), Arg::Zero, done.into()]);
-        code.emit(Op::Addi, &[far.pending.into(), Arg::Zero, 0.into()]);
-        code.emit(Op::Xor, &[far.row.into(), far.next.into(), far.flip.into()]);
-        turn(self, None);
-        self.wait_for_row();
+        self.code.emit(Op::Beq, &[far.coming.into(), Arg::Zero, done.into()]);
+        self.turn(far, lengths);
+        self.code.emit(Op::Addi, &[far.coming.into(), Arg::Zero, 0.into()]);
+        let arriving = self.code.label();
+        self.wait_in(arriving);
         self.code.jump(adding);
+        self.wait_in(wait);
+        self.code.jump(start);
         self.code.bind(done);
     }
 
-    /// Until the engine is idle.
-    fn wait_for_row(&mut self) {
-        let poll = self.code.label();
-        self.code.bind(poll);
+    /// The buffer of the row that has arrived, and the end of that.
+    fn turn(&mut self, far: &Far, lengths: &Lengths) {
+        self.code.emit(Op::Xor, &[far.buffer.into(), far.buffer.into(), far.flip.into()]);
+        if let Lengths::Differ { end } = lengths {
+            self.code.emit(Op::Add, &[(*end).into(), far.buffer.into(), far.coming.into()]);
+        }
+    }
+
+    /// A loop at `label` until the engine is idle.
+    fn wait_in(&mut self, label: fenn_isa::code::Label) {
+        self.code.bind(label);
+        let idle = self.idle();
+        self.code.emit(Op::Beq, &[idle.into(), Arg::Zero, label.into()]);
+    }
+
+    /// Not 0 if the engine is idle.
+    fn idle(&mut self) -> Reg {
         let status = i64::from(Register::Mm2sStatus.spec().address);
         let status = self.code.def_x(Op::Csrrs, &[status.into(), Arg::Zero]);
-        let idle = self.code.def_x(Op::Andi, &[status.into(), i64::from(dma_status::IDLE).into()]);
-        self.code.emit(Op::Beq, &[idle.into(), Arg::Zero, poll.into()]);
+        self.code.def_x(Op::Andi, &[status.into(), i64::from(dma_status::IDLE).into()])
     }
 
     fn write_csr(&mut self, csr: Register, value: Reg) {
