@@ -170,6 +170,15 @@ fn can_be_dense(network: &Network, index: usize) -> bool {
 /// Makes rows dense, where that is possible, until the variables of sparse rows fit into lane-local memory; those that take most
 /// of it first.
 fn make_room_in_lanes(network: &Network, config: &MachineConfig, dense: &mut [bool]) {
+    let mut tables: Vec<&[i16]> = network
+        .populations
+        .iter()
+        .flat_map(|population| &population.kernel.tables)
+        .map(|table| &table.codes[..])
+        .collect();
+    tables.sort_unstable();
+    tables.dedup();
+    let tables: u64 = tables.iter().map(|codes| codes.len() as u64).sum();
     loop {
         let mut rings = 0;
         let mut taken = Vec::new();
@@ -193,7 +202,7 @@ fn make_room_in_lanes(network: &Network, config: &MachineConfig, dense: &mut [bo
                 }
             }
         }
-        let rows: u64 = rings + taken.iter().map(|(blocks, _)| *blocks).sum::<u64>();
+        let rows: u64 = tables + rings + taken.iter().map(|(blocks, _)| *blocks).sum::<u64>();
         if rows * 2 <= u64::from(config.lane_local_bytes) {
             return;
         }
