@@ -51,7 +51,10 @@ fn projection(name: &str, source: Source, (target, variable): (usize, usize), we
 /// Every `apart`th pair.
 fn sparse(sources: u32, targets: u32, apart: u32, weight: impl Fn(u32) -> i16) -> Weights {
     let row = |source: u32| {
-        (0..targets).filter(|target| (source + target) % apart == 0).map(|target| (target, weight(target))).collect()
+        (0..targets)
+            .filter(|target| (source + target).is_multiple_of(apart))
+            .map(|target| (target, weight(target)))
+            .collect()
     };
     Weights::Sparse(Sparse::from_rows((0..sources).map(row)))
 }
@@ -79,7 +82,7 @@ fn projections_with_the_same_spikes_share_rows() {
     assert_eq!(rows.format, RowFormat::Constant(5));
     // As many as the fullest lane has synapses of both: where the fullest lanes differ, fewer than one after the other.
     let in_lane = |source: u32, lane: u32, targets: u32| {
-        (0..targets).filter(|target| target % 32 == lane && (source + target) % 9 == 0).count() as u32
+        (0..targets).filter(|target| target % 32 == lane && (source + target).is_multiple_of(9)).count() as u32
     };
     let both = |source| (0..32).map(|lane| in_lane(source, lane, 320) + in_lane(source, lane, 64)).max().unwrap();
     assert_eq!(rows.longest, (0..64).map(both).max().unwrap());
