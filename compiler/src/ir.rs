@@ -75,6 +75,10 @@ impl From<i64> for Arg {
     }
 }
 
+/// The name, for [`Inst::array`], of everything in a memory that the program only reads: rows of synapses, and buffers that
+/// they are brought to.
+pub const ROWS: u32 = u32::MAX;
+
 /// Where an instruction comes from; the register allocator's checker relies on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {

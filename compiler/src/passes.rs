@@ -15,6 +15,7 @@ use crate::ir::verify::{CodeError, verify};
 pub mod copies;
 pub mod dead;
 pub mod hoist;
+pub mod promote;
 pub mod schedule;
 
 /// What a pass may want to know besides the code.
@@ -37,6 +38,7 @@ pub struct Pass {
 pub const PIPELINE: &[Pass] = &[
     Pass { name: "copies", run: copies::run },
     Pass { name: "dead", run: dead::run },
+    Pass { name: "promote", run: promote::run },
     Pass { name: "hoist", run: hoist::run },
     Pass { name: "schedule", run: schedule::run },
 ];

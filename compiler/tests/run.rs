@@ -909,6 +909,7 @@ fn what_is_counted_is_what_the_program_takes() {
             "{around} of {}: {table:?}",
             plain.instructions
         );
-        assert!(net(2) > 8 * 10 * steps * samples && net(3) > 10 * 4 * steps * samples, "{table:?}");
+        // Ten blocks: an addition and a word of spikes each.
+        assert!(net(2) > 8 * 10 * steps * samples && net(3) >= 10 * 2 * steps * samples, "{table:?}");
     }
 }

@@ -37,7 +37,7 @@ pub fn run(code: &mut Code, _context: &Context) {
 }
 
 /// All loops, inner ones first: the label and the items from it to the last branch back to it.
-fn loops(code: &Code) -> Vec<(Label, Range<usize>)> {
+pub(super) fn loops(code: &Code) -> Vec<(Label, Range<usize>)> {
     let labels = label_positions(code);
     let mut ends: BTreeMap<Label, usize> = BTreeMap::new();
     let mut jumps: Vec<(usize, usize)> = Vec::new();

@@ -81,10 +81,10 @@ fn instruction(item: &Item) -> Option<&Inst> {
 type Exit = BTreeMap<Reg, i64>;
 
 /// What is known of a scalar register that always has one value.
-type Constants = BTreeMap<Reg, i64>;
+pub(super) type Constants = BTreeMap<Reg, i64>;
 
 /// The scalar registers that one instruction sets, to a constant.
-fn constants(code: &Code) -> Constants {
+pub(super) fn constants(code: &Code) -> Constants {
     let mut sets: BTreeMap<Reg, u32> = BTreeMap::new();
     code.insts().flat_map(Inst::defs).for_each(|def| *sets.entry(def).or_default() += 1);
     let mut found = Constants::new();
@@ -448,29 +448,34 @@ enum Effect {
     Everything,
 }
 
-fn is_dma(register: Register) -> bool {
-    matches!(
-        register,
-        Register::Mm2sSrcAddr
-            | Register::Mm2sDstAddr
-            | Register::Mm2sCount
-            | Register::Mm2sControl
-            | Register::Mm2sStatus
-            | Register::S2mmSrcAddr
-            | Register::S2mmDstAddr
-            | Register::S2mmCount
-            | Register::S2mmControl
-            | Register::S2mmStatus
-    )
+/// Whether the instruction starts the DMA engine or looks at it.
+pub(super) fn is_dma(inst: &Inst) -> bool {
+    if inst.op.spec().class != Class::Csr {
+        return false;
+    }
+    let address = inst.args.iter().find_map(|arg| if let Arg::Imm(value) = arg { Some(*value) } else { None });
+    let row = address.and_then(|address| csr::by_address(address as u16));
+    row.is_some_and(|row| {
+        matches!(
+            row.register,
+            Register::Mm2sSrcAddr
+                | Register::Mm2sDstAddr
+                | Register::Mm2sCount
+                | Register::Mm2sControl
+                | Register::Mm2sStatus
+                | Register::S2mmSrcAddr
+                | Register::S2mmDstAddr
+                | Register::S2mmCount
+                | Register::S2mmControl
+                | Register::S2mmStatus
+        )
+    })
 }
 
 fn effect(inst: &Inst) -> Effect {
     match inst.op.spec().class {
-        Class::Csr => {
-            let address = inst.args.iter().find_map(|arg| if let Arg::Imm(value) = arg { Some(*value) } else { None });
-            let row = address.and_then(|address| csr::by_address(address as u16));
-            if row.is_some_and(|row| is_dma(row.register)) { Effect::Device } else { Effect::Everything }
-        }
+        Class::Csr if is_dma(inst) => Effect::Device,
+        Class::Csr => Effect::Everything,
         Class::GeneratorLoad => Effect::Generators,
         Class::Fence | Class::System | Class::TrapReturn => Effect::Everything,
         Class::Branch | Class::Jump | Class::JumpRegister => Effect::Everything,

@@ -54,7 +54,7 @@ pub(crate) fn intervals(code: &Code) -> Vec<Interval> {
 ///
 /// Code whose layout a computed jump relies on counts as far deeper than any loop: a value that is used there goes to
 /// memory only where all others have, since the instructions that would bring it back would change the layout.
-fn depths(code: &Code) -> Vec<i32> {
+pub(crate) fn depths(code: &Code) -> Vec<i32> {
     const LAID_OUT: i32 = 100;
     let labels = label_positions(code);
     let mut depth: Vec<i32> = laid_out(code).into_iter().map(|fixed| if fixed { LAID_OUT } else { 0 }).collect();

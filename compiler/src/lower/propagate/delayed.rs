@@ -10,7 +10,7 @@ use fenn_isa::memory::VECTOR_BYTES;
 use fenn_isa::operand::OperandKind;
 
 use super::Lowering;
-use crate::ir::{Arg, Reg};
+use crate::ir::{Arg, ROWS, Reg};
 use crate::place::{Delayed, Ring, TIMED};
 
 /// Registers that the addition of rows with delays keeps from spike to spike.
@@ -65,6 +65,7 @@ impl Lowering<'_> {
             moving = Some(time);
             let code = &mut self.code;
             let word = code.def_v(Op::VLoadV, &[i64::from(block % REACHED * VECTOR_BYTES).into(), row.into()]);
+            code.within(ROWS);
             let mut address = code.def_v(Op::VAndAdd, &[word.into(), time.into(), bits.into()]);
             address = code.def_v(Op::VAnd, &[address.into(), Arg::Reg(*mask)]);
             if let Some(base) = base {

@@ -9,7 +9,7 @@ use fenn_isa::memory::VECTOR_BYTES;
 
 use super::super::lanes::{At, Pointers, load, store};
 use super::Lowering;
-use crate::ir::Reg;
+use crate::ir::{ROWS, Reg};
 use crate::place::{Dense, DenseTarget};
 
 /// The most vectors of sums held in registers at once; the last is reached by a load's immediate.
@@ -86,6 +86,7 @@ impl Lowering<'_> {
         let mut loaded = None;
         for (index, sum) in sums.0.iter().enumerate() {
             let weights = self.code.def_v(Op::VLoadV, &[(index as i64 * i64::from(VECTOR_BYTES)).into(), row.into()]);
+            self.code.within(ROWS);
             if let Some((before, weights)) = loaded.replace((sum, weights)) {
                 self.add(before, weights);
             }

@@ -17,7 +17,7 @@ use fenn_isa::memory::VECTOR_BYTES;
 use fenn_isa::operand::OperandKind;
 
 use super::Lowering;
-use crate::ir::{Arg, Reg, Targets};
+use crate::ir::{Arg, ROWS, Reg, Targets};
 use crate::place::{RowFormat, SparseRows};
 
 /// Vectors of a row that the straight code adds at once: even, and as many as immediates reach of split rows.
@@ -103,6 +103,7 @@ impl Lowering<'_> {
         let whole = i64::from(UNROLLED) * unit_bytes;
         let [even, odd] = adder.loaded;
         self.code.emit(Op::VLoadV, &[even.into(), 0.into(), start.into()]);
+        self.code.within(ROWS);
         let mut bytes = self.code.def_x(Op::Sub, &[end.into(), start.into()]);
         // Where the present pass ends.
         let mut until = end;
@@ -112,6 +113,7 @@ impl Lowering<'_> {
         }
         let entry = self.entry(adder, bytes);
         self.code.emit(Op::VLoadV, &[odd.into(), 0.into(), start.into()]);
+        self.code.within(ROWS);
         let labels: Vec<_> = (0..adder.units).map(|_| self.code.label()).collect();
         let spacing = Some(4 * adder.instructions());
         let targets = Targets { labels: labels.iter().copied().chain([adder.end]).collect(), spacing };
@@ -170,18 +172,22 @@ impl Lowering<'_> {
                 code.emit(Op::VLoadL, &[sum.into(), base.into(), address.into()]);
                 code.fresh();
                 code.emit(Op::VLoadV, &load_next);
+                code.within(ROWS);
             }
             (RowFormat::Split, None) => {
                 code.emit(Op::VLoadL, &[sum.into(), base.into(), address.into()]);
                 code.fresh();
                 code.emit(Op::VLoadV, &load_weights);
+                code.within(ROWS);
                 code.emit(Op::VLoadV, &load_next);
+                code.within(ROWS);
             }
             (RowFormat::Split, Some(ring)) => {
                 address = adder.address;
                 let times = ring.times.unwrap_or(ring.mask);
                 code.emit(Op::VAdd, &[address.into(), present.into(), times.into()]);
                 code.emit(Op::VLoadV, &load_weights);
+                code.within(ROWS);
                 code.emit(Op::VAnd, &[address.into(), address.into(), ring.mask.into()]);
                 if let Some(base) = ring.base {
                     code.emit(Op::VAdd, &[address.into(), address.into(), base.into()]);
@@ -189,6 +195,7 @@ impl Lowering<'_> {
                 code.emit(Op::VLoadL, &[sum.into(), base.into(), address.into()]);
                 code.fresh();
                 code.emit(Op::VLoadV, &load_next);
+                code.within(ROWS);
             }
             (RowFormat::Packed { bits }, ring) => {
                 let bits = i64::from(bits);
@@ -196,6 +203,7 @@ impl Lowering<'_> {
                 address = adder.address;
                 code.emit(Op::VAndAdd, &[address.into(), present.into(), time, bits.into()]);
                 code.emit(Op::VLoadV, &load_next);
+                code.within(ROWS);
                 if let Some(ring) = ring {
                     code.emit(Op::VAnd, &[address.into(), address.into(), ring.mask.into()]);
                     if let Some(base) = ring.base {
