@@ -14,7 +14,11 @@
 
 use std::path::Path;
 
+use rand_pcg::Pcg32;
+use rand_pcg::rand_core::SeedableRng;
+
 use crate::part::Failure;
+use crate::random::below;
 
 /// Steps of a run.
 pub const STEPS: usize = 1170;
@@ -87,6 +91,18 @@ impl Network {
             hid_out: weights("Pop1_Pop2", HIDDEN * OUTPUTS)?,
             delays,
         })
+    }
+
+    /// The same network with every weight moved by up to `part` of the largest one of its projection.
+    pub fn moved(&self, part: f64, seed: u64) -> Self {
+        let mut source = Pcg32::seed_from_u64(seed);
+        let mut moved = self.clone();
+        for weights in [&mut moved.in_hid, &mut moved.hid_hid, &mut moved.hid_out] {
+            let largest = weights.iter().map(|weight| weight.abs()).fold(0.0, f64::max);
+            let mut shift = || part * largest * (f64::from(below(&mut source, 1 << 20)) / f64::from(1 << 19) - 1.0);
+            weights.iter_mut().for_each(|weight| *weight += shift());
+        }
+        moved
     }
 
     /// A run from zero state: `inputs[t]` are the channels that spike in step `t`.
