@@ -33,6 +33,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod card;
 pub mod dataset;
 pub mod device;
 pub mod error;

@@ -14,6 +14,8 @@
 
 use std::time::{Duration, Instant};
 
+pub mod sim;
+
 /// How registers and memories of one card are reached.
 pub trait Transport: Send {
     /// What it is and which, for reports and messages: a few words.
