@@ -31,7 +31,7 @@
 //!
 //! Not here: networks and how they become programs (the compiler's), and what instructions do (the simulator's).
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod card;
 pub mod dataset;
@@ -40,8 +40,10 @@ pub mod error;
 pub mod evaluate;
 pub mod export;
 pub mod file;
+pub mod open;
 pub mod report;
 pub mod session;
 pub mod sim;
 pub mod summary;
+pub mod system;
 pub mod transport;

@@ -14,7 +14,9 @@
 
 use std::time::{Duration, Instant};
 
+mod mmio;
 pub mod sim;
+pub mod uio;
 
 /// How registers and memories of one card are reached.
 pub trait Transport: Send {

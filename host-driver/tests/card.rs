@@ -258,7 +258,8 @@ fn programs_that_do_not_fit_are_refused_before_anything_is_changed() {
         core.load(&large),
         Err(DeviceError::TooSmall { space: Space::Vector, needed: 16384, bytes: 8192 })
     ));
-    let dram = Image { config: MachineConfig { dram_bytes: 1 << 17, ..SMALL }, ..program(&["ecall"]) };
+    let mut dram = Image { config: MachineConfig { dram_bytes: 1 << 17, ..SMALL }, ..program(&["ecall"]) };
+    dram.segments.push(Segment::zeros(Space::Dram, 1 << 16, 64));
     assert!(matches!(core.load(&dram), Err(DeviceError::TooSmall { space: Space::Dram, .. })));
     let mut wrong = program(&["ecall"]);
     wrong.segments[0].address = 4096;
@@ -348,7 +349,12 @@ fn a_card_without_dram_is_one() {
     let card = card(Options { dram_bytes: 0, ..small(1) });
     let mut core = card.core(0).unwrap();
     assert_eq!(core.config().dram_bytes, 0);
-    assert!(matches!(core.load(&program(&["ecall"])), Err(DeviceError::TooSmall { space: Space::Dram, .. })));
+    let mut image = program(&["ecall"]);
+    core.load(&image).unwrap();
+    core.start(0).unwrap();
+    core.wait(limit(20.0)).unwrap();
+    image.segments.push(Segment::zeros(Space::Dram, 0, 64));
+    assert!(matches!(core.load(&image), Err(DeviceError::TooSmall { space: Space::Dram, needed: 64, bytes: 0 })));
     assert!(matches!(core.write(Space::Dram, 0, &[0]), Err(DeviceError::Outside { .. })));
 }
 

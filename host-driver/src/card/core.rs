@@ -5,6 +5,11 @@
 //! cost is then a little more than it took. Of DRAM, loading writes what the image has contents for, zeros included, and leaves
 //! the rest as it is: clearing gigabytes that no program relies on would take longer than running it.
 //!
+//! Nor does a program need more DRAM than its image has contents for: where it goes beyond the core's region its transfers end with
+//! a decode error, and reach nobody else's.
+//!
+//! A memory that the way to the card does not reach is left alone, unless the image has contents for it.
+//!
 //! A core whose owner is gone is halted, and raises no interrupt.
 
 use std::sync::Arc;
@@ -178,6 +183,13 @@ impl<T: Transport> Core<T> {
         }
     }
 
+    /// Whether the way to the card leads to this memory at all.
+    fn reaches(&self, space: Space) -> bool {
+        let first = soc::window(space, self.index);
+        let holds = |inside: Option<u64>, bytes| inside.is_some_and(|inside| inside < bytes);
+        self.shared.capabilities.windows.iter().any(|window| holds(first.checked_sub(window.address), window.bytes))
+    }
+
     fn zeroed(&self, space: Space, image: &Image) -> Vec<u8> {
         let mut bytes = vec![0; self.config().bytes(space) as usize];
         for segment in image.segments.iter().filter(|segment| segment.space == space) {
@@ -207,6 +219,13 @@ impl<T: Transport> Core<T> {
     }
 }
 
+/// Behind the last byte of DRAM that the image has contents for.
+fn dram_end(image: &Image) -> u32 {
+    let dram = image.segments.iter().filter(|segment| segment.space == Space::Dram);
+    // A checked image's segments end inside its machine.
+    dram.map(|segment| segment.address.saturating_add(segment.size)).max().unwrap_or(0)
+}
+
 impl<T: Transport> Device for Core<T> {
     fn name(&self) -> String {
         let identity = &self.shared.identity;
@@ -224,7 +243,8 @@ impl<T: Transport> Device for Core<T> {
         image.check()?;
         let config = self.config();
         for space in Space::ALL {
-            let (needed, bytes) = (image.config.bytes(space), config.bytes(space));
+            let needed = if space == Space::Dram { dram_end(image) } else { image.config.bytes(space) };
+            let bytes = config.bytes(space);
             if needed > bytes {
                 return Err(DeviceError::TooSmall { space, needed, bytes });
             }
@@ -234,6 +254,10 @@ impl<T: Transport> Device for Core<T> {
         self.shared.with(|transport| reset(transport, self.index))?;
         self.running = false;
         for space in [Space::Instruction, Space::Scalar, Space::Vector, Space::LaneLocal] {
+            let has_contents = image.segments.iter().any(|segment| segment.space == space);
+            if !has_contents && !self.reaches(space) {
+                continue;
+            }
             let bytes = self.zeroed(space, image);
             self.write_place(self.place(space, 0, bytes.len())?, &bytes)?;
         }
