@@ -14,6 +14,10 @@
 
 use std::time::{Duration, Instant};
 
+mod mmio;
+pub mod sim;
+pub mod uio;
+
 /// How registers and memories of one card are reached.
 pub trait Transport: Send {
     /// What it is and which, for reports and messages: a few words.
