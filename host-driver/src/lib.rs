@@ -31,7 +31,7 @@
 //!
 //! Not here: networks and how they become programs (the compiler's), and what instructions do (the simulator's).
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod dataset;
 pub mod device;
@@ -39,6 +39,7 @@ pub mod error;
 pub mod evaluate;
 pub mod export;
 pub mod file;
+pub mod mapping;
 pub mod report;
 pub mod session;
 pub mod sim;

@@ -12,6 +12,10 @@
 //!
 //! Not here: what registers mean and what a program is (the card, on top of this).
 
+pub mod direct;
+pub mod engine;
+pub mod pci;
+
 use std::time::{Duration, Instant};
 
 /// How registers and memories of one card are reached.
