@@ -14,7 +14,13 @@
 
 pub mod direct;
 pub mod engine;
+#[cfg(target_os = "linux")]
+mod events;
 pub mod pci;
+#[cfg(target_os = "linux")]
+pub mod vfio;
+#[cfg(target_os = "linux")]
+pub mod vfio_user;
 
 use std::time::{Duration, Instant};
 

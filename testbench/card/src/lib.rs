@@ -21,3 +21,4 @@ pub mod in_process;
 pub mod memory;
 pub mod model;
 pub mod registers;
+pub mod server;

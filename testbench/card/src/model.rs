@@ -24,6 +24,8 @@ use crate::registers::{self as reg, Descriptor, Target, target};
 const PIECE: usize = 256 << 10;
 /// How long the AXI side may take for one piece before the engine counts as hung.
 const SIDE_LIMIT: Duration = Duration::from_secs(60);
+/// How long cores run at a time while nobody looks.
+const CORE_SLICE: Duration = Duration::from_micros(200);
 /// Bytes of a beat on the AXI ports.
 const BEAT: u64 = 64;
 /// What a function that is not there reads as.
@@ -490,12 +492,30 @@ impl Card {
         self.linked && self.interrupts.user_enable != 0
     }
 
-    /// Looks whether a core has raised its interrupt.
-    pub fn watch(&mut self) {
-        if self.linked {
-            self.look_at_lines();
-            self.look_at_edges();
+    /// Looks whether a core has raised its interrupt, and gives those that run some time; whether any does.
+    pub fn watch(&mut self) -> bool {
+        if !self.linked {
+            return false;
         }
+        self.look_at_lines();
+        let running = self.running_core();
+        if let Some(core) = running {
+            // Some cards run only while somebody waits for them. Either way, what came of it is in the lines.
+            let (Ok(()) | Err(_)) = self.side.wait_event(core, Deadline::after(CORE_SLICE));
+            self.look_at_lines();
+        }
+        self.look_at_edges();
+        running.is_some()
+    }
+
+    /// A core that runs and whose interrupt somebody wants.
+    fn running_core(&mut self) -> Option<u32> {
+        use fenn_isa::soc::{CardRegister::IrqEnable, CoreRegister::Status, core_offset, status::RUNNING};
+        let enabled = self.side.read_register(IrqEnable.spec().offset).unwrap_or(0);
+        let wanted = enabled & self.interrupts.user_enable & !self.interrupts.user_lines;
+        (0..fenn_isa::soc::MOST_CORES)
+            .filter(|core| wanted >> core & 1 == 1)
+            .find(|core| self.side.read_register(core_offset(*core, Status)).is_ok_and(|status| status & RUNNING != 0))
     }
 
     /// Moves one piece of one engine's transfer; whether any engine has more to do.
