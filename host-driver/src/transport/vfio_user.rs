@@ -26,7 +26,7 @@ use super::{Deadline, TransportError};
 use crate::mapping::Mapping;
 
 /// How long the server may take to answer while the function is opened.
-const OPEN_LIMIT: Duration = Duration::from_secs(5);
+const OPEN_LIMIT: Duration = Duration::from_secs(2);
 /// Where the function sees the DMA memory.
 const MEMORY_ADDRESS: u64 = 0x1_0000_0000;
 /// The most interrupt vectors that are asked for.
@@ -54,7 +54,7 @@ impl VfioUser {
     ///
     /// # Errors
     /// [`TransportError::System`] where there is no server or it is none of a PCI function; [`TransportError::Gone`] where it
-    /// does not answer within five seconds.
+    /// does not answer within two seconds.
     pub fn connect(path: &Path, bytes: usize) -> Result<Self, TransportError> {
         let name = format!("vfio-user:{}", path.display());
         let system = |what: &str, message: String| TransportError::System { what: format!("{what} {name}"), message };
