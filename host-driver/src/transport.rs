@@ -21,6 +21,8 @@ pub mod pci;
 pub mod vfio;
 #[cfg(target_os = "linux")]
 pub mod vfio_user;
+#[cfg(target_os = "linux")]
+pub mod xdma;
 
 use std::time::{Duration, Instant};
 
