@@ -118,6 +118,8 @@ private:
     void drive(const Inputs& in) {
         top_.rst_ni = !in.reset;
         top_.entry_i = in.entry;
+        top_.jump_i = 0;
+        top_.dram_limit_i = 0;  // the parameter DramBytes counts
         top_.run_i = in.run;
         top_.step_i = in.step;
         top_.halt_i = in.halt;
