@@ -12,6 +12,18 @@
 //!
 //! Not here: what registers mean and what a program is (the card, on top of this).
 
+pub mod direct;
+pub mod engine;
+#[cfg(target_os = "linux")]
+mod events;
+pub mod pci;
+#[cfg(target_os = "linux")]
+pub mod vfio;
+#[cfg(target_os = "linux")]
+pub mod vfio_user;
+#[cfg(target_os = "linux")]
+pub mod xdma;
+
 use std::time::{Duration, Instant};
 
 mod mmio;
