@@ -33,15 +33,17 @@
 
 #![deny(unsafe_code)]
 
+pub mod card;
 pub mod dataset;
 pub mod device;
 pub mod error;
 pub mod evaluate;
 pub mod export;
 pub mod file;
-pub mod mapping;
+pub mod open;
 pub mod report;
 pub mod session;
 pub mod sim;
 pub mod summary;
+pub mod system;
 pub mod transport;

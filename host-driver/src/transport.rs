@@ -16,7 +16,10 @@ pub mod direct;
 pub mod engine;
 #[cfg(target_os = "linux")]
 mod events;
+mod mmio;
 pub mod pci;
+pub mod sim;
+pub mod uio;
 #[cfg(target_os = "linux")]
 pub mod vfio;
 #[cfg(target_os = "linux")]
