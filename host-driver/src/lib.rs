@@ -40,7 +40,6 @@ pub mod error;
 pub mod evaluate;
 pub mod export;
 pub mod file;
-pub mod mapping;
 pub mod open;
 pub mod report;
 pub mod session;

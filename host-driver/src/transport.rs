@@ -16,7 +16,10 @@ pub mod direct;
 pub mod engine;
 #[cfg(target_os = "linux")]
 mod events;
+mod mmio;
 pub mod pci;
+pub mod sim;
+pub mod uio;
 #[cfg(target_os = "linux")]
 pub mod vfio;
 #[cfg(target_os = "linux")]
@@ -25,10 +28,6 @@ pub mod vfio_user;
 pub mod xdma;
 
 use std::time::{Duration, Instant};
-
-mod mmio;
-pub mod sim;
-pub mod uio;
 
 /// How registers and memories of one card are reached.
 pub trait Transport: Send {

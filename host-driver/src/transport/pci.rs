@@ -125,3 +125,11 @@ pub fn check_word(bytes: u64, offset: u32) -> Result<(), TransportError> {
     }
     Err(TransportError::Register { offset, bytes: u32::try_from(bytes).unwrap_or(u32::MAX) })
 }
+
+/// An access outside of a function's DMA memory, which its driver laid out: a mistake of ours, said rather than made.
+pub(super) fn outside(name: &str, offset: usize) -> TransportError {
+    TransportError::System {
+        what: format!("copying at {offset:#x} of the DMA memory of {name}"),
+        message: "it has not so many bytes".to_owned(),
+    }
+}

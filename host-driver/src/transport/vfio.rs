@@ -16,9 +16,9 @@ use vfio_bindings::bindings::vfio::{VFIO_PCI_CONFIG_REGION_INDEX, VFIO_PCI_MSIX_
 use vfio_ioctls::{VfioContainer, VfioDevice, VfioOps};
 
 use super::events::Events;
-use super::pci::{BARS, Pci, check_word};
+use super::mmio::{self, Mapping};
+use super::pci::{BARS, Pci, check_word, outside};
 use super::{Deadline, TransportError};
-use crate::mapping::{self, Mapping};
 
 /// Where the function sees the DMA memory: no machine has reserved it for something else.
 const MEMORY_ADDRESS: u64 = 0x1_0000_0000;
@@ -66,8 +66,13 @@ impl Vfio {
             );
             system(format!("opening {name}"), message)
         })?;
-        let memory = Mapping::anonymous(format!("the DMA memory of {name}"), bytes.next_multiple_of(4096))?;
-        mapping::give_to_device(&container, &memory, MEMORY_ADDRESS)?;
+        let bytes = bytes.next_multiple_of(4096);
+        let memory = Mapping::anonymous(bytes)
+            .map_err(|error| system(format!("mapping {bytes} bytes for {name}"), error.to_string()))?;
+        mmio::give_to_device(&container, &memory, MEMORY_ADDRESS).map_err(|error| {
+            let message = format!("{error}; `ulimit -l` may allow less locked memory than that");
+            system(format!("letting {name} reach {bytes} bytes"), message)
+        })?;
         let vectors = device.get_irq_info(VFIO_PCI_MSIX_IRQ_INDEX).map_or(0, |irq| irq.count.min(MOST_VECTORS));
         let function = Self { name, events: Events::new(vectors)?, device, _container: container, memory };
         function.make_master();
@@ -143,11 +148,11 @@ impl Pci for Vfio {
     }
 
     fn read_memory(&mut self, offset: usize, out: &mut [u8]) -> Result<(), TransportError> {
-        self.memory.read(offset, out)
+        self.memory.read_bytes(offset, out).ok_or_else(|| outside(&self.name, offset))
     }
 
     fn write_memory(&mut self, offset: usize, bytes: &[u8]) -> Result<(), TransportError> {
-        self.memory.write(offset, bytes)
+        self.memory.write_bytes(offset, bytes).ok_or_else(|| outside(&self.name, offset))
     }
 
     fn vectors(&self) -> u32 {

@@ -21,9 +21,9 @@ use vfio_bindings::bindings::vfio::{
 use vfio_user::Client;
 
 use super::events::Events;
-use super::pci::{BARS, Pci, check_word};
+use super::mmio::Mapping;
+use super::pci::{BARS, Pci, check_word, outside};
 use super::{Deadline, TransportError};
-use crate::mapping::Mapping;
 
 /// How long the server may take to answer while the function is opened.
 const OPEN_LIMIT: Duration = Duration::from_secs(2);
@@ -64,8 +64,8 @@ impl VfioUser {
         rustix::fs::ftruncate(&file, bytes as u64)
             .map_err(|error| system("making DMA memory for", error.to_string()))?;
         let file = File::from(file);
-        let shared = file.try_clone().map_err(|error| system("sharing DMA memory with", error.to_string()))?;
-        let memory = Mapping::of_file(format!("the DMA memory of {name}"), file, 0, bytes)?;
+        let memory =
+            Mapping::new(&file, 0, bytes).map_err(|error| system("mapping DMA memory for", error.to_string()))?;
 
         let (requests, inbox) = mpsc::sync_channel::<Request>(1);
         let (connected, answer) = mpsc::sync_channel(1);
@@ -81,7 +81,7 @@ impl VfioUser {
             Ok(Err(error)) => return Err(system("connecting to", error.to_string())),
             Err(error) => return Err(function.lost(error, "it was asked what it is")),
         }
-        function.switch_on(shared, bytes)?;
+        function.switch_on(file, bytes)?;
         Ok(function)
     }
 
@@ -209,11 +209,11 @@ impl Pci for VfioUser {
     }
 
     fn read_memory(&mut self, offset: usize, out: &mut [u8]) -> Result<(), TransportError> {
-        self.memory.read(offset, out)
+        self.memory.read_bytes(offset, out).ok_or_else(|| outside(&self.name, offset))
     }
 
     fn write_memory(&mut self, offset: usize, bytes: &[u8]) -> Result<(), TransportError> {
-        self.memory.write(offset, bytes)
+        self.memory.write_bytes(offset, bytes).ok_or_else(|| outside(&self.name, offset))
     }
 
     fn vectors(&self) -> u32 {

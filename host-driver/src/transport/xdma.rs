@@ -32,8 +32,8 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 
 use super::engine::Direction;
+use super::mmio::Mapping;
 use super::{Capabilities, Deadline, Transport, TransportError, Window};
-use crate::mapping::Mapping;
 
 /// Bytes of the largest chunk: half of what the driver does in one run of the engine.
 pub const MOST_CHUNK: u32 = 4 << 20;
@@ -400,17 +400,7 @@ impl Xdma {
         let file = open(&user_path, true, true)?;
         lock(&user_path, &file)?;
         let bytes = (options.registers as usize).next_multiple_of(PAGE);
-        // A mapping past the end of a device is refused by the driver; one past the end of a file would be a fault later.
-        let length = file.metadata().map_err(|error| failed("looking at", &user_path, &error.to_string()))?;
-        if length.is_file() && length.len() < bytes as u64 {
-            return Err(failed(
-                "mapping",
-                &user_path,
-                &format!("it has {} bytes, and {bytes} are needed", length.len()),
-            ));
-        }
-        let shared = file.try_clone().map_err(|error| failed("mapping", &user_path, &error.to_string()))?;
-        let user = Mapping::of_file(user_path.display().to_string(), shared, 0, bytes)?;
+        let user = Mapping::new(&file, 0, bytes).map_err(|error| failed("mapping", &user_path, &error.to_string()))?;
         let channel = |direction| {
             let path = options.channel_device(direction);
             let file = open(&path, direction == Direction::FromCard, direction == Direction::ToCard)?;
@@ -438,9 +428,13 @@ impl Xdma {
         Ok(card)
     }
 
+    fn no_register(&self, offset: u32) -> TransportError {
+        TransportError::Register { offset, bytes: self.capabilities.registers }
+    }
+
     /// Whether the card is there: its first word, which names its kind, cannot be all ones.
     fn answers(&self) -> Result<(), TransportError> {
-        if self.user.read_word(0)? != NOTHING {
+        if self.user.read(0).is_some_and(|word| word != NOTHING) {
             return Ok(());
         }
         let what = "its registers read as all ones".to_owned();
@@ -497,7 +491,7 @@ impl Transport for Xdma {
 
     fn read_register(&mut self, offset: u32) -> Result<u32, TransportError> {
         self.capabilities.check_register(offset)?;
-        let word = self.user.read_word(offset as usize)?;
+        let word = self.user.read(offset as usize).ok_or_else(|| self.no_register(offset))?;
         if word == NOTHING {
             self.answers()?;
         }
@@ -506,7 +500,7 @@ impl Transport for Xdma {
 
     fn write_register(&mut self, offset: u32, value: u32) -> Result<(), TransportError> {
         self.capabilities.check_register(offset)?;
-        self.user.write_word(offset as usize, value)?;
+        self.user.write(offset as usize, value).ok_or_else(|| self.no_register(offset))?;
         // A write is posted; a read behind it returns when the card has it.
         self.answers()
     }
