@@ -14,6 +14,8 @@ use fenn_isa::soc::MOST_CORES;
 use crate::error::DeviceError;
 use crate::system::Root;
 use crate::transport::sim::{self, SimulatedCard};
+#[cfg(target_os = "linux")]
+use crate::transport::xdma;
 use crate::transport::{Transport, TransportError, uio};
 
 /// DRAM of each core of a simulated card.
@@ -194,6 +196,15 @@ pub fn open_at(selector: &Selector, root: &Root, machine: fenn_iss::Options) -> 
             uio::open(root, *number).map_err(|error| OpenError::Transport { selector: selector.to_string(), error })
         }
         // The backends for cards behind PCI Express go here, each in its file below `transport`.
+        #[cfg(target_os = "linux")]
+        Selector::Xdma(number) => {
+            let options = xdma::Options { folder: root.path("dev"), ..xdma::Options::card(*number) };
+            match xdma::Xdma::open(options) {
+                Ok(card) => Ok(Box::new(card)),
+                Err(error) => Err(OpenError::Transport { selector: selector.to_string(), error }),
+            }
+        }
+        #[cfg(not(target_os = "linux"))]
         Selector::Xdma(_) => no_way("the XDMA driver"),
         Selector::Vfio(_) => no_way("VFIO"),
         Selector::VfioUser(_) => no_way("vfio-user"),

@@ -12,7 +12,7 @@
 //!   through writable buffers of our own, in which they lie at the same place of a page as on the card.
 //! - Counts that are short hide errors. So a short count is an error, and a chunk is whole or not at all.
 //! - `read` and `write` of `user` do not check bounds, and one byte read overwrites four. So registers are mapped, which is
-//!   checked, and accessed as words.
+//!   checked, and accessed as words; where a stand-in for the driver cannot be mapped, by calls that are checked here.
 //! - `read` of `events_K` has no limit. So it is read only when `poll` says that there is something.
 //! - `control` is the driver's. It is never opened.
 //!
@@ -32,8 +32,11 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 
 use super::engine::Direction;
-use super::mmio::Mapping;
 use super::{Capabilities, Deadline, Transport, TransportError, Window};
+
+mod registers;
+
+use registers::Registers;
 
 /// Bytes of the largest chunk: half of what the driver does in one run of the engine.
 pub const MOST_CHUNK: u32 = 4 << 20;
@@ -377,7 +380,7 @@ impl Channel {
 pub struct Xdma {
     options: Options,
     name: String,
-    user: Mapping,
+    user: Registers,
     /// Kept for its lock: one program at a time.
     _lock: File,
     to_card: Channel,
@@ -400,7 +403,7 @@ impl Xdma {
         let file = open(&user_path, true, true)?;
         lock(&user_path, &file)?;
         let bytes = (options.registers as usize).next_multiple_of(PAGE);
-        let user = Mapping::new(&file, 0, bytes).map_err(|error| failed("mapping", &user_path, &error.to_string()))?;
+        let user = Registers::open(&file, bytes).map_err(|error| failed("mapping", &user_path, &error.to_string()))?;
         let channel = |direction| {
             let path = options.channel_device(direction);
             let file = open(&path, direction == Direction::FromCard, direction == Direction::ToCard)?;
@@ -432,9 +435,18 @@ impl Xdma {
         TransportError::Register { offset, bytes: self.capabilities.registers }
     }
 
+    fn word(&self, offset: u32) -> Result<u32, TransportError> {
+        let word = self.user.read(offset as usize).map_err(|error| self.unreadable("reading", &error))?;
+        word.ok_or_else(|| self.no_register(offset))
+    }
+
+    fn unreadable(&self, what: &str, error: &io::Error) -> TransportError {
+        failed(what, &self.options.device("user"), &error.to_string())
+    }
+
     /// Whether the card is there: its first word, which names its kind, cannot be all ones.
     fn answers(&self) -> Result<(), TransportError> {
-        if self.user.read(0).is_some_and(|word| word != NOTHING) {
+        if self.word(0)? != NOTHING {
             return Ok(());
         }
         let what = "its registers read as all ones".to_owned();
@@ -491,7 +503,7 @@ impl Transport for Xdma {
 
     fn read_register(&mut self, offset: u32) -> Result<u32, TransportError> {
         self.capabilities.check_register(offset)?;
-        let word = self.user.read(offset as usize).ok_or_else(|| self.no_register(offset))?;
+        let word = self.word(offset)?;
         if word == NOTHING {
             self.answers()?;
         }
@@ -500,7 +512,8 @@ impl Transport for Xdma {
 
     fn write_register(&mut self, offset: u32, value: u32) -> Result<(), TransportError> {
         self.capabilities.check_register(offset)?;
-        self.user.write(offset as usize, value).ok_or_else(|| self.no_register(offset))?;
+        let written = self.user.write(offset as usize, value).map_err(|error| self.unreadable("writing", &error))?;
+        written.ok_or_else(|| self.no_register(offset))?;
         // A write is posted; a read behind it returns when the card has it.
         self.answers()
     }

@@ -119,7 +119,8 @@ impl Setting {
     }
 
     fn reset(&self) -> Result<(), String> {
-        let status = Command::new(&self.reset).status().map_err(|error| format!("{}: {error}", self.reset.display()))?;
+        let status =
+            Command::new(&self.reset).status().map_err(|error| format!("{}: {error}", self.reset.display()))?;
         if status.success() { Ok(()) } else { Err(format!("{}: {status}", self.reset.display())) }
     }
 
@@ -194,7 +195,12 @@ fn works(xdma: &mut Xdma, seed: u64) -> Result<(), String> {
 }
 
 /// How the library's call ended, which must be an error in time; and the way to the card is in order again.
-fn recovers(xdma: &mut Xdma, ended: Result<(), TransportError>, began: Instant, limit: Duration) -> Result<String, String> {
+fn recovers(
+    xdma: &mut Xdma,
+    ended: Result<(), TransportError>,
+    began: Instant,
+    limit: Duration,
+) -> Result<String, String> {
     let took = began.elapsed();
     let Err(error) = ended else { return Err("the library says that all is well".to_owned()) };
     ensure(took < limit, || format!("it took {took:.1?}: {error}"))?;
@@ -385,11 +391,8 @@ fn outside(setting: &Setting) -> Result<String, String> {
         let mut xdma = setting.open()?;
         let began = Instant::now();
         let given_up = setting.given_up();
-        let ended = if to_card {
-            xdma.write(at, &[1; PAGE], given_up)
-        } else {
-            xdma.read(at, &mut [1; PAGE], given_up)
-        };
+        let ended =
+            if to_card { xdma.write(at, &[1; PAGE], given_up) } else { xdma.read(at, &mut [1; PAGE], given_up) };
         seen.push(recovers(&mut xdma, ended, began, given_up.limit())?);
     }
     let windows = vec![Window { address: dram(), bytes: 1 << 20 }];
@@ -400,7 +403,11 @@ fn outside(setting: &Setting) -> Result<String, String> {
     ensure(matches!(refused, Err(TransportError::Outside { .. })), || format!("{refused:?}"))?;
     setting.fault("clear")?;
     works(&mut bounded, 13)?;
-    Ok(format!("plain pread: {}; the library: {}; with its windows known, nothing is tried", said(&plain), seen.join("; ")))
+    Ok(format!(
+        "plain pread: {}; the library: {}; with its windows known, nothing is tried",
+        said(&plain),
+        seen.join("; ")
+    ))
 }
 
 fn registers(setting: &Setting) -> Result<String, String> {
@@ -470,7 +477,8 @@ fn lost_interrupt(setting: &Setting) -> Result<String, String> {
 fn honest(setting: &Setting, fault: &str, to_card: bool) -> Result<String, String> {
     let data = random(31, 256 * KIB);
     let mut xdma = setting.open()?;
-    xdma.write(dram(), &if to_card { vec![0; data.len()] } else { data.clone() }, Deadline::after(PATIENCE)).map_err(text)?;
+    xdma.write(dram(), &if to_card { vec![0; data.len()] } else { data.clone() }, Deadline::after(PATIENCE))
+        .map_err(text)?;
     setting.fault(fault)?;
     let began = Instant::now();
     let given_up = setting.given_up();
@@ -513,7 +521,9 @@ fn hang(setting: &Setting) -> Result<String, String> {
     let ended = xdma.write(dram(), &random(41, 64 * KIB), Deadline::after(soon));
     let took = began.elapsed();
     ensure(matches!(ended, Err(TransportError::Deadline { .. })), || format!("{ended:?}"))?;
-    ensure(took >= soon && took < setting.timeout, || format!("it took {took:?}, and the driver {:?}", setting.timeout))?;
+    ensure(took >= soon && took < setting.timeout, || {
+        format!("it took {took:?}, and the driver {:?}", setting.timeout)
+    })?;
     let again = xdma.write(dram(), &[1; 64], Deadline::after(soon));
     ensure(again.as_ref().is_err_and(|error| error.to_string().contains("recover")), || format!("{again:?}"))?;
     let began = Instant::now();

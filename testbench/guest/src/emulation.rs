@@ -184,5 +184,7 @@ pub fn run(options: Options, ready: impl FnOnce()) -> Result<(), EmulationError>
     });
     ready();
     // The sender here keeps it open.
-    Err(failures.recv().unwrap_or_else(|_| EmulationError::Device { name: String::new(), error: io::ErrorKind::Other.into() }))
+    Err(failures
+        .recv()
+        .unwrap_or_else(|_| EmulationError::Device { name: String::new(), error: io::ErrorKind::Other.into() }))
 }

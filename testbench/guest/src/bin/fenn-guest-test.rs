@@ -27,7 +27,9 @@ mod linux {
     ///
     /// To be run on a machine of one's own: it writes to the card's memories and makes its transfers fail.
     #[derive(Debug, clap::Parser)]
-    #[command(after_help = "Example:\n  fenn-guest-test --faults /dev/xdma0_faults --reset /sbin/reset-card --timeout 3\n\nIt ends with 0 when every check has passed, else with 1.")]
+    #[command(
+        after_help = "Example:\n  fenn-guest-test --faults /dev/xdma0_faults --reset /sbin/reset-card --timeout 3\n\nIt ends with 0 when every check has passed, else with 1."
+    )]
     pub(super) struct Arguments {
         /// The number N in /dev/xdmaN_user
         #[arg(long, default_value_t = 0)]

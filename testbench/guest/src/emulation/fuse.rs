@@ -101,8 +101,7 @@ fn long(bytes: &[u8], at: usize) -> io::Result<u64> {
 
 /// Reads one message.
 fn parse(message: &[u8]) -> io::Result<Request> {
-    let (length, kind, unique, thread) =
-        (word(message, 0)?, word(message, 4)?, long(message, 8)?, word(message, 32)?);
+    let (length, kind, unique, thread) = (word(message, 0)?, word(message, 4)?, long(message, 8)?, word(message, 32)?);
     if length as usize != message.len() {
         return Err(broken("not as long as it says"));
     }
