@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help demo test check gen lint synth synth-figures synth-record bench cosim cosim-long coverage-rtl fuzz-assembler doc \
     clean setup setup-rtl setup-synth show-keystone show-assembler show-compiler show-simulator \
-    show-rtl
+    show-rtl test-xdma
 
 CARGO ?= cargo
 OUT   := out
@@ -37,6 +37,11 @@ demo: ## compile the shipped Yin-Yang network, run its 1,000 test samples on the
 
 test: setup setup-rtl check lint ## install what the tests need, then every check and every test
 	$(CARGO) test --workspace --all-features --no-fail-fast
+
+# With XDMA_KO=path/to/xdma.ko the guest has that kernel module, the user's own, and the card is a model of one.
+test-xdma: ## opt-in: the XDMA driver's devices in a QEMU guest (XDMA_KO=xdma.ko, else an emulation of them); minutes
+	nice $(CARGO) build --release --quiet -p fenn-host -p fenn-guest-test $(if $(XDMA_KO),-p fenn-card) --bins
+	python3 testbench/guest/run.py
 
 check: ## formatting, clippy, documentation, layering
 	$(CARGO) fmt --all --check

@@ -13,6 +13,7 @@ declare -A allowed=(
   [fenn-yin-yang]="fenn-isa fenn-compiler"
   [fenn-verilated]="fenn-isa fenn-assembler fenn-iss fenn-host"
   [fenn-card]="fenn-isa fenn-assembler fenn-iss fenn-host fenn-verilated"
+  [fenn-guest-test]="fenn-isa fenn-assembler fenn-iss fenn-host"
   [fenn-testbench]="fenn-isa fenn-assembler fenn-iss fenn-compiler fenn-host fenn-yin-yang"
 )
 

@@ -14,7 +14,6 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use fenn_card::fault::Fault;
 use fenn_host::error::DeviceError;
 use fenn_host::transport::sim::{Options as CardOptions, SimulatedCard};
 use fenn_host::transport::{Deadline, Transport, TransportError};
@@ -22,9 +21,12 @@ use fenn_isa::soc::CardRegister;
 
 pub mod caller;
 mod events;
+mod fault;
 pub mod fuse;
 mod registers;
 mod transfers;
+
+use fault::Fault;
 
 /// How long cores run at a time while nobody looks.
 const CORE_SLICE: u64 = 1 << 14;
@@ -119,11 +121,13 @@ impl World {
 }
 
 /// Why there is no emulation.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum EmulationError {
     /// No such card can be.
+    #[error(transparent)]
     Card(DeviceError),
-    /// A device cannot be made.
+    /// A device cannot be made, or not be served any more.
+    #[error("the device {name} cannot be served: {error}; is the kernel module `cuse` loaded?")]
     Device {
         /// Which.
         name: String,
@@ -131,19 +135,6 @@ pub enum EmulationError {
         error: io::Error,
     },
 }
-
-impl std::fmt::Display for EmulationError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Card(error) => write!(f, "{error}"),
-            Self::Device { name, error } => {
-                write!(f, "the device {name} cannot be made: {error}; is the kernel module `cuse` loaded?")
-            }
-        }
-    }
-}
-
-impl std::error::Error for EmulationError {}
 
 /// Makes the devices, calls `ready`, and serves them until one fails.
 ///

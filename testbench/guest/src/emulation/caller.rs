@@ -27,24 +27,17 @@ pub struct Call {
 }
 
 /// Why that cannot be told.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// It cannot be looked at.
+    #[error("the calling thread cannot be looked at: {0}")]
     Io(io::Error),
     /// It is in another call, which the driver does not survive or which makes no sense.
+    #[error("system call {0} instead of pread or pwrite")]
     Other(u64),
-    /// Its place is not as it should be.
+    /// What the kernel says of it is no system call.
+    #[error("{0:?} is no system call")]
     Text(String),
-}
-
-impl std::fmt::Display for CallError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Io(error) => write!(f, "the calling thread cannot be looked at: {error}"),
-            Self::Other(number) => write!(f, "system call {number} instead of pread or pwrite"),
-            Self::Text(text) => write!(f, "{text:?} is no system call"),
-        }
-    }
 }
 
 impl Call {

@@ -2,13 +2,13 @@
 
 use std::io;
 
-use fenn_card::fault::Armed;
 use fenn_host::transport::Transport;
 use fenn_isa::soc::REGISTER_BYTES;
 use rustix::io::Errno;
 
 use super::Shared;
 use super::caller::Call;
+use super::fault::Fault;
 use super::fuse::{Node, What};
 
 /// What a card that is not there reads as.
@@ -72,9 +72,9 @@ pub(super) fn serve_faults(node: Node, shared: &Shared) -> io::Result<()> {
             What::Read { .. } => node.give(request.unique, said.as_bytes())?,
             What::Write { bytes, .. } => {
                 let text = String::from_utf8_lossy(bytes);
-                said = match text.trim().parse::<Armed>() {
-                    Ok(armed) => {
-                        shared.with_world(|world| world.faults.push(armed.fault));
+                said = match text.trim().parse::<Fault>() {
+                    Ok(fault) => {
+                        shared.with_world(|world| world.faults.push(fault));
                         "ok\n".to_owned()
                     }
                     Err(_) if text.trim() == "clear" => {

@@ -7,10 +7,10 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::{Duration, Instant};
 
-use fenn_card::fault::Fault;
 use rustix::io::Errno;
 
 use super::caller::{Call, CallError, is_writable};
+use super::fault::Fault;
 use super::fuse::{Node, Request, What};
 use super::{Shared, World};
 
@@ -109,7 +109,7 @@ impl Engine<'_> {
             Some(Fault::Short) => Verdict::Move(length / 2 & !3),
             Some(Fault::LinkLoss) => Verdict::Fail(Errno::BUSY),
             // The driver learns of none of these.
-            Some(Fault::Hang | Fault::LostInterrupt | Fault::Decerr | Fault::Slverr) => Verdict::Never,
+            Some(Fault::Hang | Fault::LostInterrupt | Fault::Decerr) => Verdict::Never,
         })
     }
 
