@@ -167,6 +167,11 @@ impl<P: Pci> Direct<P> {
         &mut self.pci
     }
 
+    /// Only these parts of the memory space can be reached from now on; none, where there are none.
+    pub fn limit(&mut self, windows: Vec<Window>) {
+        self.capabilities.windows = windows;
+    }
+
     /// Which region is the XDMA's, and which the card's: the one before it, as the XDMA lays them out.
     fn find_regions(&mut self) -> Result<(), TransportError> {
         let mut seen = Vec::new();
