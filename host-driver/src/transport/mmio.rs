@@ -1,21 +1,27 @@
-//! Memory of a device in this program's address space.
+//! Memory of a device in this program's address space, and memory of this program's that a device reaches.
 //!
-//! Contract: words of 32 bits, each read or written once and whole, in program order; an offset that is no word's inside the
-//! mapping is `None`. This is the crate's one file with `unsafe`.
+//! Contract: a [`Mapping`] is a stretch of bytes that somebody else may read and write at any moment. Words of 32 bits are read
+//! or written once and whole, in program order, and bytes by volatile copies, so that no reference to them is ever made; what
+//! is not all inside the mapping, or no word's place, is `None`.
+//!
+//! `vm-memory` does the mapping and the accesses. What it cannot do safely, letting a device reach a stretch through an
+//! IOMMU, is [`give_to_device`]: for it, this is the crate's one file with `unsafe`.
 //!
 //! Not here: what is mapped, and what it means.
 
-#![allow(unsafe_code, reason = "a device's memory changes by itself, which only volatile accesses may look at")]
+#![allow(unsafe_code, reason = "a device is let at memory, whose bytes then change by themselves")]
 
 use std::fs::File;
 use std::io;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use memmap2::{MmapOptions, MmapRaw};
+use vm_memory::mmap::MmapRegion;
+use vm_memory::{FileOffset, VolatileMemory, VolatileSlice};
 
-/// A mapped stretch of a device, shared with it.
+/// A mapped stretch of a device, a file, or memory of our own.
 #[derive(Debug)]
 pub(super) struct Mapping {
-    map: MmapRaw,
+    region: MmapRegion,
 }
 
 impl Mapping {
@@ -29,37 +35,69 @@ impl Mapping {
             let text = format!("it has {} bytes, and {bytes} from byte {offset} on are wanted", metadata.len());
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
         }
-        Ok(Self { map: MmapOptions::new().offset(offset).len(bytes).map_raw(file)? })
+        let from = FileOffset::new(file.try_clone()?, offset);
+        Ok(Self { region: MmapRegion::from_file(from, bytes).map_err(io::Error::other)? })
+    }
+
+    /// Maps `bytes` bytes of memory of our own, zero at first.
+    ///
+    /// # Errors
+    /// The system's.
+    #[cfg(target_os = "linux")]
+    pub(super) fn anonymous(bytes: usize) -> io::Result<Self> {
+        Ok(Self { region: MmapRegion::new(bytes).map_err(io::Error::other)? })
     }
 
     /// How many bytes.
     pub(super) fn bytes(&self) -> usize {
-        self.map.len()
+        self.region.size()
     }
 
     /// The word at byte `offset`.
     pub(super) fn read(&self, offset: usize) -> Option<u32> {
-        let word = self.word(offset)?;
-        // SAFETY: `word` is aligned and lies inside a mapping that lives as long as `self`; memory that a device changes may be
-        // read by a volatile access.
-        Some(u32::from_le(unsafe { word.read_volatile() }))
+        let slice = self.region.as_volatile_slice();
+        Some(u32::from_le(slice.get_atomic_ref::<AtomicU32>(offset).ok()?.load(Ordering::Acquire)))
     }
 
     /// Writes the word at byte `offset`.
     pub(super) fn write(&mut self, offset: usize, value: u32) -> Option<()> {
-        let word = self.word(offset)?;
-        // SAFETY: `word` is aligned and lies inside a mapping that is writable and lives as long as `self`, of which no Rust
-        // reference is ever made; `&mut self` keeps other threads of this program away.
-        unsafe { word.write_volatile(value.to_le()) };
+        let slice = self.region.as_volatile_slice();
+        slice.get_atomic_ref::<AtomicU32>(offset).ok()?.store(value.to_le(), Ordering::Release);
         Some(())
     }
 
-    /// Where the word at byte `offset` is, if there is one.
-    fn word(&self, offset: usize) -> Option<*mut u32> {
-        let inside = offset.is_multiple_of(4) && offset.checked_add(4)? <= self.map.len();
-        // A mapping begins at a page, so a multiple of 4 in it is one in memory.
-        inside.then(|| self.map.as_mut_ptr().wrapping_add(offset).cast())
+    /// Copies the bytes from byte `offset` on.
+    pub(super) fn read_bytes(&self, offset: usize, out: &mut [u8]) -> Option<()> {
+        self.part(offset, out.len())?.copy_to(out);
+        Some(())
     }
+
+    /// Copies `bytes` to byte `offset` and on.
+    pub(super) fn write_bytes(&mut self, offset: usize, bytes: &[u8]) -> Option<()> {
+        self.part(offset, bytes.len())?.copy_from(bytes);
+        Some(())
+    }
+
+    fn part(&self, offset: usize, bytes: usize) -> Option<VolatileSlice<'_>> {
+        self.region.get_slice(offset, bytes).ok()
+    }
+}
+
+/// Lets the devices of `container` read and write `memory` at the addresses from `address` on.
+///
+/// It stays so until the container is closed: the caller keeps the two together and drops `memory` last.
+///
+/// # Errors
+/// Where the IOMMU does not take it.
+#[cfg(target_os = "linux")]
+pub(super) fn give_to_device(
+    container: &vfio_ioctls::VfioContainer,
+    memory: &Mapping,
+    address: u64,
+) -> Result<(), vfio_ioctls::VfioError> {
+    // SAFETY: the range is a live mapping of `memory.bytes()` bytes, and a `Mapping` makes no reference to its bytes: all
+    // accesses are volatile or atomic through raw pointers, so the device may write them at any time.
+    unsafe { container.vfio_dma_map(address, memory.bytes(), memory.region.as_ptr()) }
 }
 
 #[cfg(test)]
@@ -84,5 +122,18 @@ mod tests {
         file.read_exact(&mut bytes).unwrap();
         assert_eq!(bytes, [1, 2, 3, 4]);
         assert!(Mapping::new(&file, 4096, 4097).is_err());
+    }
+
+    #[test]
+    fn bytes_come_back_and_none_outside_is_touched() {
+        let mut memory = Mapping::anonymous(8192).unwrap();
+        memory.write_bytes(4093, &[1, 2, 3, 4, 5]).unwrap();
+        let mut out = [0; 5];
+        memory.read_bytes(4093, &mut out).unwrap();
+        assert_eq!(out, [1, 2, 3, 4, 5]);
+        assert_eq!(memory.read(4096), Some(0x0000_0504));
+        assert_eq!(memory.write_bytes(8191, &[0; 2]), None);
+        assert_eq!(memory.read_bytes(usize::MAX, &mut out), None);
+        assert_eq!(memory.read_bytes(8192, &mut []), Some(()));
     }
 }
