@@ -19,6 +19,8 @@ mod events;
 mod mmio;
 pub mod pci;
 pub mod sim;
+#[cfg(target_os = "linux")]
+pub mod spawned;
 pub mod uio;
 #[cfg(target_os = "linux")]
 pub mod vfio;
