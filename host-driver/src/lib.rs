@@ -33,9 +33,11 @@
 
 #![deny(unsafe_code)]
 
+pub mod bench;
 pub mod card;
 pub mod dataset;
 pub mod device;
+pub mod doctor;
 pub mod error;
 pub mod evaluate;
 pub mod export;

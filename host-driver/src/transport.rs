@@ -20,6 +20,8 @@ mod mmio;
 pub mod pci;
 pub mod reach;
 pub mod sim;
+#[cfg(target_os = "linux")]
+pub mod spawned;
 pub mod uio;
 #[cfg(target_os = "linux")]
 pub mod vfio;

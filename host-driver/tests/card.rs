@@ -94,9 +94,12 @@ fn sessions_are_the_same_on_a_card() {
 fn an_evaluation_is_the_same_on_any_number_of_cores() {
     let image = image_of_batch(Readout::Last);
     let dataset = Dataset::new(samples(25), Some((0..25).map(|index| index % 5).collect()));
-    let expected = evaluate(&image, &dataset, || Simulator::new(image.config), Evaluate::default(), |_| ()).unwrap();
+    // What branches take depends on what a core has run before, so instructions are what can be the same.
+    let machine = fenn_iss::Options { profile: fenn_isa::timing::FUNCTIONAL, ..fenn_iss::Options::default() };
+    let simulator = || Simulator::with_options(image.config, machine);
+    let expected = evaluate(&image, &dataset, simulator, Evaluate::default(), |_| ()).unwrap();
     for cores in [1, 2, 4] {
-        let card = card(options(cores));
+        let card = card(Options { machine, ..options(cores) });
         let next = std::sync::atomic::AtomicU32::new(0);
         let open = || Ok(card.core(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed))?);
         let options = Evaluate { jobs: cores as usize, ..Evaluate::default() };
@@ -130,7 +133,9 @@ fn cores_run_at_the_same_time() {
         // Nobody else has the core; a recovery of the whole card is how it is taken from its owner.
         assert!(matches!(card.core(0), Err(CardError::Taken { core: 0 })));
         card.recover().unwrap();
-        assert!(matches!(waits.join().unwrap(), Err(DeviceError::Interrupted { core: 0, .. })));
+        // The second if the thread comes to it only now.
+        let interrupted = DeviceError::Interrupted { core: 0, pc: 0 };
+        assert!([Err(interrupted), Err(DeviceError::NotRunning)].contains(&waits.join().unwrap()));
     });
 }
 

@@ -5,10 +5,13 @@
 //! so that a program can be seen running and everything that is seen is the same each time: [`Options::slice`] for a look, one
 //! for every 64 bytes, and [`WAIT_SLICE`] at a time for as long as a wait lasts.
 //!
-//! What the register map leaves open is decided so here: `reset` in `control` excludes the other bits, and leaves `entry` and
-//! the region of DRAM; `step` goes with `resume` too; a core's region is that at its latest start or resume; `resume` after an
-//! end or an exception, and before any start, does nothing; a start or a reset takes back a core's pending interrupt, as it does
-//! `done` and `error`; DMA transfers under way end at once when a core comes to stand still.
+//! What the register map leaves open is decided as the SystemVerilog does: in one write `reset` comes before all others and `run` before
+//! `resume`, `step` goes with either, and `halt` beside a start stops the core in front of its first instruction. `reset` leaves
+//! `entry` and the region of DRAM. `resume` goes on from wherever the core stands. A start or a reset takes back a core's pending
+//! interrupt, as it does `done` and `error`. Bits of RW registers that mean nothing are kept.
+//!
+//! Two things only a simulation can decide: a core's region is that at its latest start or resume, and DMA transfers under way end
+//! at once when a core comes to stand still.
 //!
 //! Not here: what instructions do (see [`fenn_iss`]).
 
@@ -28,8 +31,6 @@ use crate::error::DeviceError;
 pub const WAIT_SLICE: u64 = 1 << 16;
 /// Bytes that move on the way to the card while a core executes an instruction.
 const BYTES_PER_INSTRUCTION: u64 = 64;
-/// The longest region of DRAM.
-const LONGEST_REGION: u32 = 1 << 31;
 /// Bits of the ports of this card, for show.
 const DATA_WIDTH: u32 = 512;
 
@@ -147,18 +148,13 @@ impl Core {
         self.machine.state_mut().pc = self.entry;
         let state = self.machine.state();
         (self.cycles_before, self.instructions_before) = (state.cycles, state.retired);
-        (self.trap_cause, self.trap_value) = (0, 0);
         self.go_on();
     }
 
     fn go_on(&mut self) {
-        self.region = (self.dram_base, self.dram_limit);
-        self.status = status::RUNNING;
-    }
-
-    fn can_resume(&self) -> bool {
-        use status::Cause::{Ebreak, Request, Step};
-        !self.is_running() && matches!(status::Cause::of(self.status), Some(Request | Step | Ebreak))
+        let base = self.dram_base / u64::from(REGION_ALIGNMENT) * u64::from(REGION_ALIGNMENT);
+        self.region = (base, self.dram_limit);
+        (self.status, self.trap_cause, self.trap_value) = (status::RUNNING, 0, 0);
     }
 
     /// Stands still for this reason, with transfers ended.
@@ -283,19 +279,18 @@ impl SimulatedCard {
             core.stop(0, status::Cause::Request, dram);
             return;
         }
-        let started = if value & control::RUN != 0 && !core.is_running() {
-            core.start();
-            true
-        } else if value & control::RESUME != 0 && core.can_resume() {
-            core.go_on();
-            true
-        } else {
-            false
-        };
-        if started {
-            *irq_pending &= !bit;
+        if core.is_running() || value & (control::RUN | control::RESUME) == 0 {
+            return;
         }
-        if started && value & control::STEP != 0 {
+        *irq_pending &= !bit;
+        if value & control::RUN != 0 {
+            core.start()
+        } else {
+            core.go_on()
+        }
+        if value & control::HALT != 0 {
+            core.stop(0, status::Cause::Request, dram);
+        } else if value & control::STEP != 0 {
             if core.run(1, dram) {
                 *irq_pending |= bit;
             } else {
@@ -334,10 +329,9 @@ impl SimulatedCard {
     }
 
     fn write_card(&mut self, register: CardRegister, value: u32) {
-        let all = (1 << self.options.cores) - 1;
         match register {
             CardRegister::Scratch => self.scratch = value,
-            CardRegister::IrqEnable => self.irq_enable = value & all,
+            CardRegister::IrqEnable => self.irq_enable = value,
             CardRegister::IrqAck => self.irq_pending &= !value,
             CardRegister::BusError => self.bus_error &= !value,
             _ => debug_assert_eq!(register.spec().access, Access::ReadOnly, "{register:?}"),
@@ -350,10 +344,10 @@ impl SimulatedCard {
             CoreRegister::Control => self.write_control(index, value),
             CoreRegister::Entry => core.entry = value,
             CoreRegister::DramBaseLow => {
-                core.dram_base = core.dram_base & !0xffff_ffff | u64::from(value & !(REGION_ALIGNMENT - 1));
+                core.dram_base = core.dram_base & !0xffff_ffff | u64::from(value);
             }
             CoreRegister::DramBaseHigh => core.dram_base = core.dram_base & 0xffff_ffff | u64::from(value) << 32,
-            CoreRegister::DramLimit => core.dram_limit = (value & !63).min(LONGEST_REGION),
+            CoreRegister::DramLimit => core.dram_limit = value,
             _ => debug_assert_eq!(register.spec().access, Access::ReadOnly, "{register:?}"),
         }
     }
