@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use super::engine::{self, BUSY, Direction, Outcome, Run, block, channel, control, first, write_back};
 use super::pci::{BARS, Pci};
-use super::{Capabilities, Deadline, Transport, TransportError, Window};
+use super::{Capabilities, Deadline, Transport, TransportError, Window, reach};
 
 /// How long one access to a register may take.
 const REGISTER_LIMIT: Duration = Duration::from_secs(2);
@@ -159,6 +159,17 @@ impl<P: Pci> Direct<P> {
         card.find_regions()?;
         card.find_channels()?;
         card.prepare()?;
+        Ok(card)
+    }
+
+    /// [`Direct::open`], limited to the memories that the card's registers speak of.
+    ///
+    /// # Errors
+    /// As [`Direct::open`].
+    pub fn open_card(pci: P, options: Options) -> Result<Self, TransportError> {
+        let mut card = Self::open(pci, options)?;
+        let windows = reach::windows(&mut card)?;
+        card.limit(windows);
         Ok(card)
     }
 
