@@ -497,7 +497,7 @@ fn membership(root: &Root, user: &User, unused: bool) -> Check {
 
 /// Who the cards say they are that can be opened.
 fn identities(root: &Root) -> Vec<Check> {
-    let real = found(root).into_iter().filter(|one| !matches!(one.selector, Selector::Sim(_) | Selector::Rtl));
+    let real = found(root).into_iter().filter(|one| !matches!(one.selector, Selector::Sim(_) | Selector::Rtl(_)));
     let check = |one: Found| {
         let name = format!("bitstream of {}", one.selector);
         if let Some(but) = one.but {

@@ -13,10 +13,13 @@ use fenn_isa::soc::MOST_CORES;
 
 use crate::error::DeviceError;
 use crate::system::Root;
+use crate::transport::direct::{self, Direct};
 use crate::transport::sim::{self, SimulatedCard};
-#[cfg(target_os = "linux")]
-use crate::transport::xdma;
-use crate::transport::{Transport, TransportError, uio};
+use crate::transport::spawned::Spawned;
+use crate::transport::vfio::Vfio;
+use crate::transport::vfio_user::VfioUser;
+use crate::transport::xdma::{self, Xdma};
+use crate::transport::{Transport, TransportError, reach, uio};
 
 /// DRAM of each core of a simulated card.
 const SIMULATED_DRAM: u64 = 256 << 20;
@@ -30,8 +33,8 @@ const XILINX: &str = "0x10ee";
 pub enum Selector {
     /// A simulated card with so many cores.
     Sim(u32),
-    /// A card of simulated hardware, in a program of its own.
-    Rtl,
+    /// A card of simulated hardware, in a program of its own; its model, if not the usual one.
+    Rtl(Option<String>),
     /// The card that the XDMA driver has this number for.
     Xdma(u32),
     /// The PCI device at this address, bound to vfio-pci.
@@ -92,7 +95,8 @@ impl fmt::Display for Selector {
         match self {
             Self::Sim(1) => f.write_str("sim"),
             Self::Sim(cores) => write!(f, "sim:{cores}"),
-            Self::Rtl => f.write_str("rtl"),
+            Self::Rtl(None) => f.write_str("rtl"),
+            Self::Rtl(Some(model)) => write!(f, "rtl:{model}"),
             Self::Xdma(number) => write!(f, "xdma{number}"),
             Self::Vfio(address) => write!(f, "vfio:{address}"),
             Self::VfioUser(path) => write!(f, "vfio-user:{}", path.display()),
@@ -112,7 +116,8 @@ impl FromStr for Selector {
             ("sim", None) => Ok(Self::Sim(1)),
             ("sim", Some(cores)) => number(cores)
                 .and_then(|cores| if (1..=MOST_CORES).contains(&cores) { Ok(Self::Sim(cores)) } else { Err(wrong()) }),
-            ("rtl", None) => Ok(Self::Rtl),
+            ("rtl", None) => Ok(Self::Rtl(None)),
+            ("rtl", Some(model)) if is_model(model) => Ok(Self::Rtl(Some(model.to_owned()))),
             ("vfio", Some(address)) => address.parse().map(Self::Vfio).map_err(|()| wrong()),
             ("vfio-user", Some(path)) if !path.is_empty() => Ok(Self::VfioUser(path.into())),
             ("uio", Some(digits)) => number(digits).map(Self::Uio),
@@ -122,26 +127,24 @@ impl FromStr for Selector {
     }
 }
 
+/// Whether a word can be a model's name: a word of its own on a command line, and no option.
+fn is_model(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
 /// Why there is no way to a card.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
     /// Nothing is called so.
     #[error(
-        "{text:?} names no card: cards are sim, sim:CORES, rtl, xdmaN, vfio:DOMAIN:BUS:DEVICE.FUNCTION, vfio-user:SOCKET and uio:N; \
+        "{text:?} names no card: cards are sim, sim:CORES, rtl, rtl:MODEL, xdmaN, vfio:DOMAIN:BUS:DEVICE.FUNCTION, vfio-user:SOCKET and uio:N; \
          `fenn-run list` shows those of this machine"
     )]
     Selector {
         /// What was typed.
         text: String,
-    },
-    /// This build cannot.
-    #[error("{selector}: this build of fenn-run has no way to a card over {way}")]
-    NoWay {
-        /// Which card.
-        selector: String,
-        /// Which way.
-        way: &'static str,
     },
     /// A program that is needed is not there.
     #[error(
@@ -184,7 +187,7 @@ pub fn open(selector: &Selector) -> Result<Box<dyn Transport>, OpenError> {
 /// # Errors
 /// As [`open`].
 pub fn open_at(selector: &Selector, root: &Root, machine: fenn_iss::Options) -> Result<Box<dyn Transport>, OpenError> {
-    let no_way = |way| Err(OpenError::NoWay { selector: selector.to_string(), way });
+    let transport = |error| OpenError::Transport { selector: selector.to_string(), error };
     match selector {
         Selector::Sim(cores) => {
             let dram_bytes = u64::from(*cores) * SIMULATED_DRAM;
@@ -192,26 +195,31 @@ pub fn open_at(selector: &Selector, root: &Root, machine: fenn_iss::Options) -> 
             let card = SimulatedCard::new(options);
             Ok(Box::new(card.map_err(|error| OpenError::Device { selector: selector.to_string(), error })?))
         }
-        Selector::Uio(number) => {
-            uio::open(root, *number).map_err(|error| OpenError::Transport { selector: selector.to_string(), error })
+        Selector::Rtl(model) => {
+            let missing = || OpenError::NoProgram { selector: selector.to_string(), program: CARD_PROGRAM };
+            let program = program(CARD_PROGRAM).ok_or_else(missing)?;
+            let mut arguments = vec!["--side", "rtl"];
+            arguments.extend(model.iter().flat_map(|model| ["--model", model]));
+            Ok(Box::new(Spawned::start(&program, &arguments, selector.to_string()).map_err(transport)?))
         }
-        // The backends for cards behind PCI Express go here, each in its file below `transport`.
-        #[cfg(target_os = "linux")]
         Selector::Xdma(number) => {
             let options = xdma::Options { folder: root.path("dev"), ..xdma::Options::card(*number) };
-            match xdma::Xdma::open(options) {
-                Ok(card) => Ok(Box::new(card)),
-                Err(error) => Err(OpenError::Transport { selector: selector.to_string(), error }),
-            }
+            let mut card = Xdma::open(options).map_err(transport)?;
+            let windows = reach::windows(&mut card).map_err(transport)?;
+            card.limit(windows);
+            Ok(Box::new(card))
         }
-        #[cfg(not(target_os = "linux"))]
-        Selector::Xdma(_) => no_way("the XDMA driver"),
-        Selector::Vfio(_) => no_way("VFIO"),
-        Selector::VfioUser(_) => no_way("vfio-user"),
-        Selector::Rtl => match program(CARD_PROGRAM) {
-            Some(_) => no_way("vfio-user"),
-            None => Err(OpenError::NoProgram { selector: selector.to_string(), program: CARD_PROGRAM }),
-        },
+        Selector::Vfio(address) => {
+            let options = direct::Options::default();
+            let function = Vfio::open(&address.to_string(), options.memory_bytes()).map_err(transport)?;
+            Ok(Box::new(Direct::open_card(function, options).map_err(transport)?))
+        }
+        Selector::VfioUser(path) => {
+            let options = direct::Options::default();
+            let function = VfioUser::connect(path, options.memory_bytes()).map_err(transport)?;
+            Ok(Box::new(Direct::open_card(function, options).map_err(transport)?))
+        }
+        Selector::Uio(number) => uio::open(root, *number).map_err(transport),
     }
 }
 
@@ -243,7 +251,7 @@ pub struct Found {
 pub fn found(root: &Root) -> Vec<Found> {
     let mut found = vec![Found { selector: Selector::Sim(1), what: "simulated card".to_owned(), but: None }];
     let but = program(CARD_PROGRAM).is_none().then(|| format!("the program `{CARD_PROGRAM}` is not there"));
-    found.push(Found { selector: Selector::Rtl, what: "simulated hardware".to_owned(), but });
+    found.push(Found { selector: Selector::Rtl(None), what: "simulated hardware".to_owned(), but });
     for node in root.names("dev") {
         let number = node.strip_prefix("xdma").and_then(|rest| rest.strip_suffix("_user")?.parse().ok());
         let Some(number) = number else { continue };
@@ -309,7 +317,8 @@ mod tests {
         let selectors = [
             ("sim", Selector::Sim(1)),
             ("sim:4", Selector::Sim(4)),
-            ("rtl", Selector::Rtl),
+            ("rtl", Selector::Rtl(None)),
+            ("rtl:soc_two", Selector::Rtl(Some("soc_two".to_owned()))),
             ("xdma0", Selector::Xdma(0)),
             ("xdma12", Selector::Xdma(12)),
             ("vfio:0000:03:1f.7", Selector::Vfio(pci)),

@@ -18,7 +18,10 @@ pub mod engine;
 mod events;
 mod mmio;
 pub mod pci;
+pub mod reach;
 pub mod sim;
+#[cfg(target_os = "linux")]
+pub mod spawned;
 pub mod uio;
 #[cfg(target_os = "linux")]
 pub mod vfio;

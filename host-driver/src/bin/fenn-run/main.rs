@@ -47,7 +47,7 @@ Exit status:
 const CARDS: &str = "\
 Cards:
   sim, sim:4            a simulated card, with as many cores
-  rtl                   simulated hardware, by the program fenn-card
+  rtl, rtl:soc_two      simulated hardware, by the program fenn-card, and which
   xdma0                 a card behind Xilinx' XDMA driver
   vfio:0000:03:00.0     a card bound to vfio-pci
   vfio-user:/run/card   a card behind a vfio-user socket
