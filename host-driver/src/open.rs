@@ -19,7 +19,7 @@ use crate::transport::spawned::Spawned;
 use crate::transport::vfio::Vfio;
 use crate::transport::vfio_user::VfioUser;
 use crate::transport::xdma::{self, Xdma};
-use crate::transport::{Transport, TransportError, uio};
+use crate::transport::{Transport, TransportError, reach, uio};
 
 /// DRAM of each core of a simulated card.
 const SIMULATED_DRAM: u64 = 256 << 20;
@@ -204,17 +204,20 @@ pub fn open_at(selector: &Selector, root: &Root, machine: fenn_iss::Options) -> 
         }
         Selector::Xdma(number) => {
             let options = xdma::Options { folder: root.path("dev"), ..xdma::Options::card(*number) };
-            Ok(Box::new(Xdma::open(options).map_err(transport)?))
+            let mut card = Xdma::open(options).map_err(transport)?;
+            let windows = reach::windows(&mut card).map_err(transport)?;
+            card.limit(windows);
+            Ok(Box::new(card))
         }
         Selector::Vfio(address) => {
             let options = direct::Options::default();
             let function = Vfio::open(&address.to_string(), options.memory_bytes()).map_err(transport)?;
-            Ok(Box::new(Direct::open(function, options).map_err(transport)?))
+            Ok(Box::new(Direct::open_card(function, options).map_err(transport)?))
         }
         Selector::VfioUser(path) => {
             let options = direct::Options::default();
             let function = VfioUser::connect(path, options.memory_bytes()).map_err(transport)?;
-            Ok(Box::new(Direct::open(function, options).map_err(transport)?))
+            Ok(Box::new(Direct::open_card(function, options).map_err(transport)?))
         }
         Selector::Uio(number) => uio::open(root, *number).map_err(transport),
     }

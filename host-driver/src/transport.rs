@@ -18,6 +18,7 @@ pub mod engine;
 mod events;
 mod mmio;
 pub mod pci;
+pub mod reach;
 pub mod sim;
 #[cfg(target_os = "linux")]
 pub mod spawned;

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use super::engine::{self, BUSY, Direction, Outcome, Run, block, channel, control, first, write_back};
 use super::pci::{BARS, Pci};
-use super::{Capabilities, Deadline, Transport, TransportError, Window};
+use super::{Capabilities, Deadline, Transport, TransportError, Window, reach};
 
 /// How long one access to a register may take.
 const REGISTER_LIMIT: Duration = Duration::from_secs(2);
@@ -162,9 +162,25 @@ impl<P: Pci> Direct<P> {
         Ok(card)
     }
 
+    /// [`Direct::open`], limited to the memories that the card's registers speak of.
+    ///
+    /// # Errors
+    /// As [`Direct::open`].
+    pub fn open_card(pci: P, options: Options) -> Result<Self, TransportError> {
+        let mut card = Self::open(pci, options)?;
+        let windows = reach::windows(&mut card)?;
+        card.limit(windows);
+        Ok(card)
+    }
+
     /// The function below.
     pub fn pci_mut(&mut self) -> &mut P {
         &mut self.pci
+    }
+
+    /// Only these parts of the memory space can be reached from now on; none, where there are none.
+    pub fn limit(&mut self, windows: Vec<Window>) {
+        self.capabilities.windows = windows;
     }
 
     /// Which region is the XDMA's, and which the card's: the one before it, as the XDMA lays them out.

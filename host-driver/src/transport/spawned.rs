@@ -99,7 +99,7 @@ impl Spawned {
         }
         let options = Options::default();
         let function = VfioUser::connect(&socket, options.memory_bytes())?;
-        Ok(Self { card: Direct::open(function, options)?, _program: program, _folder: folder, name })
+        Ok(Self { card: Direct::open_card(function, options)?, _program: program, _folder: folder, name })
     }
 }
 

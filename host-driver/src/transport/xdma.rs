@@ -428,6 +428,11 @@ impl Xdma {
         Ok(card)
     }
 
+    /// Only these parts of the memory space can be reached from now on; none, where there are none.
+    pub fn limit(&mut self, windows: Vec<Window>) {
+        self.capabilities.windows = windows;
+    }
+
     fn no_register(&self, offset: u32) -> TransportError {
         TransportError::Register { offset, bytes: self.capabilities.registers }
     }

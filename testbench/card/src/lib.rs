@@ -15,6 +15,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod bandwidth;
 pub mod config_space;
 pub mod fault;
 pub mod in_process;
@@ -22,3 +23,4 @@ pub mod memory;
 pub mod model;
 pub mod registers;
 pub mod server;
+pub mod side;

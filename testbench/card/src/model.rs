@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use fenn_host::transport::{Deadline, Transport, TransportError};
+use fenn_isa::soc::{CardRegister, CoreRegister, MOST_CORES, core_offset, status};
 
 use crate::config_space::{CONFIG_BYTES, ConfigSpace, USER_BYTES, VECTORS};
 use crate::fault::{Fault, Plan, Strike};
@@ -232,6 +233,8 @@ pub struct Card {
     build: Build,
     side: Box<dyn Transport>,
     alignment: u32,
+    /// Cores behind the ports.
+    cores: u32,
     channels: [Vec<Channel>; 2],
     interrupts: Interrupts,
     config: ConfigSpace,
@@ -252,15 +255,17 @@ impl std::fmt::Debug for Card {
 
 impl Card {
     /// A card whose AXI ports lead to `side`.
-    pub fn new(side: Box<dyn Transport>, build: Build) -> Self {
+    pub fn new(mut side: Box<dyn Transport>, build: Build) -> Self {
         let build =
             Build { channels: build.channels.clamp(1, 4), address_bits: build.address_bits.clamp(12, 64), ..build };
         let alignment = side.capabilities().alignment;
+        let cores = side.read_register(CardRegister::Cores.spec().offset).unwrap_or(0).min(MOST_CORES);
         let channels = || vec![Channel::default(); build.channels];
         Self {
             build,
             side,
             alignment,
+            cores,
             channels: [channels(), channels()],
             interrupts: Interrupts::default(),
             config: ConfigSpace::new(),
@@ -487,11 +492,6 @@ impl Card {
         std::mem::take(&mut self.messages)
     }
 
-    /// Whether anything is enabled that could come from the cores.
-    pub fn waits_for_cores(&self) -> bool {
-        self.linked && self.interrupts.user_enable != 0
-    }
-
     /// Looks whether a core has raised its interrupt, and gives those that run some time; whether any does.
     pub fn watch(&mut self) -> bool {
         if !self.linked {
@@ -508,14 +508,12 @@ impl Card {
         running.is_some()
     }
 
-    /// A core that runs and whose interrupt somebody wants.
+    /// A core that runs.
     fn running_core(&mut self) -> Option<u32> {
-        use fenn_isa::soc::{CardRegister::IrqEnable, CoreRegister::Status, core_offset, status::RUNNING};
-        let enabled = self.side.read_register(IrqEnable.spec().offset).unwrap_or(0);
-        let wanted = enabled & self.interrupts.user_enable & !self.interrupts.user_lines;
-        (0..fenn_isa::soc::MOST_CORES)
-            .filter(|core| wanted >> core & 1 == 1)
-            .find(|core| self.side.read_register(core_offset(*core, Status)).is_ok_and(|status| status & RUNNING != 0))
+        let core_status = |core| core_offset(core, CoreRegister::Status);
+        (0..self.cores)
+            .filter(|core| self.interrupts.user_lines >> core & 1 == 0)
+            .find(|core| self.side.read_register(core_status(*core)).is_ok_and(|word| word & status::RUNNING != 0))
     }
 
     /// Moves one piece of one engine's transfer; whether any engine has more to do.
@@ -686,7 +684,8 @@ fn move_piece(
     let mut buffer = vec![0; bytes];
     let refused = |error: TransportError| match error {
         TransportError::Outside { .. } => Step::Stop(axi_error(way, true)),
-        TransportError::Refused { .. } => Step::Stop(axi_error(way, false)),
+        // What a side says in words is one of the two answers that AXI has.
+        TransportError::Refused { answer, .. } => Step::Stop(axi_error(way, answer.contains("decode"))),
         TransportError::Unaligned { .. } => Step::Stop(reg::STATUS_ALIGN),
         // A port that does not answer: so does the engine.
         _ => Step::Hang,

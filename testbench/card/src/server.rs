@@ -32,8 +32,6 @@ use crate::model::Card;
 const SPACE: u32 = 7;
 /// How long an idle card sleeps before it looks at its cores.
 const IDLE: Duration = Duration::from_millis(1);
-/// How long a card whose cores nobody waits for sleeps.
-const ASLEEP: Duration = Duration::from_millis(100);
 
 /// The client's memory: files, each at an address.
 #[derive(Debug, Default)]
@@ -130,23 +128,18 @@ impl Shared {
         while !self.stop.load(Ordering::SeqCst) {
             let mut card = lock(&self.card);
             let more = card.work(&mut *lock(&self.memory));
-            let idle = if more {
-                None
-            } else if card.waits_for_cores() {
-                let running = card.watch();
-                if running { None } else { Some(IDLE) }
-            } else {
-                Some(ASLEEP)
-            };
+            // Cores that run go on, whether or not bytes are moved.
+            let running = card.watch();
+            let idle = !more && !running;
             let messages = card.take_messages();
             drop(card);
             self.send(messages);
             while self.wanted.load(Ordering::SeqCst) > 0 {
                 std::thread::yield_now();
             }
-            if let Some(limit) = idle {
+            if idle {
                 let rung = lock(&self.bell.0);
-                let waited = self.bell.1.wait_timeout_while(rung, limit, |rung| !*rung);
+                let waited = self.bell.1.wait_timeout_while(rung, IDLE, |rung| !*rung);
                 let (mut rung, _) = waited.unwrap_or_else(PoisonError::into_inner);
                 *rung = false;
             }
