@@ -61,6 +61,8 @@ lint: ## the SystemVerilog, by Verilator
 	    verilator --lint-only -Wall rtl/lint/waivers.vlt -f rtl/fenn.f -f rtl/soc.f -f rtl/sva_soc.f \
 	        --assert --top-module fenn_soc $$size; \
 	done
+	verilator --lint-only -Wall rtl/lint/waivers.vlt -f rtl/fenn.f -f rtl/soc.f host-driver/board/vivado/fenn_soc_board.v \
+	    --top-module fenn_soc_board
 
 synth: synth-figures ## the core's size, logic depth and clock, by yosys and nextpnr; fails if a size has grown or a gate is missed
 	python3 rtl/synth/sizes.py check

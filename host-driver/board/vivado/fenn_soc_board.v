@@ -1,0 +1,182 @@
+// fenn_soc for a block design: the same ports by the names from which Vivado makes interfaces, and the interrupts in the
+// clock of the XDMA.
+//
+// Contract: one clock, clk, for everything but irq, which is xdma_clk's. irq is a level for each core, up until it is
+// acknowledged, as the XDMA wants it. Verilog, because a block design takes no SystemVerilog module.
+module fenn_soc_board #(
+  parameter integer    Cores     = 1,                          // 1 to 16
+  parameter integer    DataWidth = 256,                        // of the XDMA and of DRAM
+  parameter [63:0]     DramBytes = 64'd4294967296,
+  parameter integer    IdWidth   = 4,
+  parameter integer    ClockKhz  = 150000
+) (
+  (* X_INTERFACE_INFO = "xilinx.com:signal:clock:1.0 clk CLK" *)
+  (* X_INTERFACE_PARAMETER = "ASSOCIATED_BUSIF s_axil:s_axi_host:m_axi_dram, ASSOCIATED_RESET rst_n" *)
+  input  wire                    clk,
+  (* X_INTERFACE_INFO = "xilinx.com:signal:reset:1.0 rst_n RST" *)
+  (* X_INTERFACE_PARAMETER = "POLARITY ACTIVE_LOW" *)
+  input  wire                    rst_n,
+  (* X_INTERFACE_INFO = "xilinx.com:signal:clock:1.0 xdma_clk CLK" *)
+  input  wire                    xdma_clk,
+  output wire [Cores-1:0]        irq,
+  input  wire [12:0]             s_axil_awaddr,
+  input  wire                    s_axil_awvalid,
+  output wire                    s_axil_awready,
+  input  wire [31:0]             s_axil_wdata,
+  input  wire [3:0]              s_axil_wstrb,
+  input  wire                    s_axil_wvalid,
+  output wire                    s_axil_wready,
+  output wire [1:0]              s_axil_bresp,
+  output wire                    s_axil_bvalid,
+  input  wire                    s_axil_bready,
+  input  wire [12:0]             s_axil_araddr,
+  input  wire                    s_axil_arvalid,
+  output wire                    s_axil_arready,
+  output wire [31:0]             s_axil_rdata,
+  output wire [1:0]              s_axil_rresp,
+  output wire                    s_axil_rvalid,
+  input  wire                    s_axil_rready,
+  input  wire [IdWidth-1:0]      s_axi_host_awid,
+  input  wire [IdWidth-1:0]      s_axi_host_arid,
+  output wire [IdWidth-1:0]      s_axi_host_bid,
+  output wire [IdWidth-1:0]      s_axi_host_rid,
+  input  wire [63:0]             s_axi_host_awaddr,
+  input  wire [7:0]              s_axi_host_awlen,
+  input  wire [2:0]              s_axi_host_awsize,
+  input  wire [1:0]              s_axi_host_awburst,
+  input  wire                    s_axi_host_awvalid,
+  output wire                    s_axi_host_awready,
+  input  wire [DataWidth-1:0]    s_axi_host_wdata,
+  input  wire [DataWidth/8-1:0]  s_axi_host_wstrb,
+  input  wire                    s_axi_host_wlast,
+  input  wire                    s_axi_host_wvalid,
+  output wire                    s_axi_host_wready,
+  output wire [1:0]              s_axi_host_bresp,
+  output wire                    s_axi_host_bvalid,
+  input  wire                    s_axi_host_bready,
+  input  wire [63:0]             s_axi_host_araddr,
+  input  wire [7:0]              s_axi_host_arlen,
+  input  wire [2:0]              s_axi_host_arsize,
+  input  wire [1:0]              s_axi_host_arburst,
+  input  wire                    s_axi_host_arvalid,
+  output wire                    s_axi_host_arready,
+  output wire [DataWidth-1:0]    s_axi_host_rdata,
+  output wire [1:0]              s_axi_host_rresp,
+  output wire                    s_axi_host_rlast,
+  output wire                    s_axi_host_rvalid,
+  input  wire                    s_axi_host_rready,
+  output wire [63:0]             m_axi_dram_awaddr,
+  output wire [7:0]              m_axi_dram_awlen,
+  output wire [2:0]              m_axi_dram_awsize,
+  output wire [1:0]              m_axi_dram_awburst,
+  output wire                    m_axi_dram_awvalid,
+  input  wire                    m_axi_dram_awready,
+  output wire [DataWidth-1:0]    m_axi_dram_wdata,
+  output wire [DataWidth/8-1:0]  m_axi_dram_wstrb,
+  output wire                    m_axi_dram_wlast,
+  output wire                    m_axi_dram_wvalid,
+  input  wire                    m_axi_dram_wready,
+  input  wire [1:0]              m_axi_dram_bresp,
+  input  wire                    m_axi_dram_bvalid,
+  output wire                    m_axi_dram_bready,
+  output wire [63:0]             m_axi_dram_araddr,
+  output wire [7:0]              m_axi_dram_arlen,
+  output wire [2:0]              m_axi_dram_arsize,
+  output wire [1:0]              m_axi_dram_arburst,
+  output wire                    m_axi_dram_arvalid,
+  input  wire                    m_axi_dram_arready,
+  input  wire [DataWidth-1:0]    m_axi_dram_rdata,
+  input  wire [1:0]              m_axi_dram_rresp,
+  input  wire                    m_axi_dram_rlast,
+  input  wire                    m_axi_dram_rvalid,
+  output wire                    m_axi_dram_rready
+);
+
+  // A level of each core by itself: two registers are enough, and nothing relates the cores.
+  wire [Cores-1:0] irq_core;
+  (* ASYNC_REG = "TRUE" *) reg [Cores-1:0] irq_meta_q;
+  (* ASYNC_REG = "TRUE" *) reg [Cores-1:0] irq_q;
+  always @(posedge xdma_clk) begin
+    irq_meta_q <= irq_core;
+    irq_q      <= irq_meta_q;
+  end
+  assign irq = irq_q;
+
+  fenn_soc #(
+    .Cores(Cores), .DataWidth(DataWidth), .DramBytes(DramBytes), .IdWidth(IdWidth), .ClockKhz(ClockKhz)
+  ) i_soc (
+    .clk_i(clk), .rst_ni(rst_n), .irq_o(irq_core),
+    .axil_awaddr_i(s_axil_awaddr),
+    .axil_awvalid_i(s_axil_awvalid),
+    .axil_awready_o(s_axil_awready),
+    .axil_wdata_i(s_axil_wdata),
+    .axil_wstrb_i(s_axil_wstrb),
+    .axil_wvalid_i(s_axil_wvalid),
+    .axil_wready_o(s_axil_wready),
+    .axil_bresp_o(s_axil_bresp),
+    .axil_bvalid_o(s_axil_bvalid),
+    .axil_bready_i(s_axil_bready),
+    .axil_araddr_i(s_axil_araddr),
+    .axil_arvalid_i(s_axil_arvalid),
+    .axil_arready_o(s_axil_arready),
+    .axil_rdata_o(s_axil_rdata),
+    .axil_rresp_o(s_axil_rresp),
+    .axil_rvalid_o(s_axil_rvalid),
+    .axil_rready_i(s_axil_rready),
+    .host_awid_i(s_axi_host_awid),
+    .host_arid_i(s_axi_host_arid),
+    .host_bid_o(s_axi_host_bid),
+    .host_rid_o(s_axi_host_rid),
+    .host_awaddr_i(s_axi_host_awaddr),
+    .host_awlen_i(s_axi_host_awlen),
+    .host_awsize_i(s_axi_host_awsize),
+    .host_awburst_i(s_axi_host_awburst),
+    .host_awvalid_i(s_axi_host_awvalid),
+    .host_awready_o(s_axi_host_awready),
+    .host_wdata_i(s_axi_host_wdata),
+    .host_wstrb_i(s_axi_host_wstrb),
+    .host_wlast_i(s_axi_host_wlast),
+    .host_wvalid_i(s_axi_host_wvalid),
+    .host_wready_o(s_axi_host_wready),
+    .host_bresp_o(s_axi_host_bresp),
+    .host_bvalid_o(s_axi_host_bvalid),
+    .host_bready_i(s_axi_host_bready),
+    .host_araddr_i(s_axi_host_araddr),
+    .host_arlen_i(s_axi_host_arlen),
+    .host_arsize_i(s_axi_host_arsize),
+    .host_arburst_i(s_axi_host_arburst),
+    .host_arvalid_i(s_axi_host_arvalid),
+    .host_arready_o(s_axi_host_arready),
+    .host_rdata_o(s_axi_host_rdata),
+    .host_rresp_o(s_axi_host_rresp),
+    .host_rlast_o(s_axi_host_rlast),
+    .host_rvalid_o(s_axi_host_rvalid),
+    .host_rready_i(s_axi_host_rready),
+    .dram_awaddr_o(m_axi_dram_awaddr),
+    .dram_awlen_o(m_axi_dram_awlen),
+    .dram_awsize_o(m_axi_dram_awsize),
+    .dram_awburst_o(m_axi_dram_awburst),
+    .dram_awvalid_o(m_axi_dram_awvalid),
+    .dram_awready_i(m_axi_dram_awready),
+    .dram_wdata_o(m_axi_dram_wdata),
+    .dram_wstrb_o(m_axi_dram_wstrb),
+    .dram_wlast_o(m_axi_dram_wlast),
+    .dram_wvalid_o(m_axi_dram_wvalid),
+    .dram_wready_i(m_axi_dram_wready),
+    .dram_bresp_i(m_axi_dram_bresp),
+    .dram_bvalid_i(m_axi_dram_bvalid),
+    .dram_bready_o(m_axi_dram_bready),
+    .dram_araddr_o(m_axi_dram_araddr),
+    .dram_arlen_o(m_axi_dram_arlen),
+    .dram_arsize_o(m_axi_dram_arsize),
+    .dram_arburst_o(m_axi_dram_arburst),
+    .dram_arvalid_o(m_axi_dram_arvalid),
+    .dram_arready_i(m_axi_dram_arready),
+    .dram_rdata_i(m_axi_dram_rdata),
+    .dram_rresp_i(m_axi_dram_rresp),
+    .dram_rlast_i(m_axi_dram_rlast),
+    .dram_rvalid_i(m_axi_dram_rvalid),
+    .dram_rready_o(m_axi_dram_rready)
+  );
+
+endmodule
