@@ -40,7 +40,8 @@ test: setup setup-rtl check lint ## install what the tests need, then every chec
 
 # With XDMA_KO=path/to/xdma.ko the guest has that kernel module, the user's own, and the card is a model of one.
 test-xdma: ## opt-in: the XDMA driver's devices in a QEMU guest (XDMA_KO=xdma.ko, else an emulation of them); minutes
-	nice $(CARGO) build --release --quiet -p fenn-host -p fenn-guest-test $(if $(XDMA_KO),-p fenn-card) --bins
+	FENN_VERILATED_MODELS=soc_board nice $(CARGO) build --release --quiet -p fenn-host -p fenn-guest-test \
+	    $(if $(XDMA_KO),-p fenn-card) --bins
 	python3 testbench/guest/run.py
 
 check: ## formatting, clippy, documentation, layering

@@ -326,7 +326,7 @@ def test(module, side, seconds):
     if module:
         print(f"devices: the kernel module {module} for {release}, unmodified; card: fenn-card --side {side} over vfio-user")
     else:
-        print("devices: an emulation by CUSE in the guest (no XDMA_KO was given)")
+        print(f"devices: an emulation by CUSE in the guest (no XDMA_KO, a module for {release}, was given)")
     root, command, version = packages.qemu(CACHE)
     guest = packages.guest(CACHE, release)
     print(f"{version}; kernel {release}", flush=True)

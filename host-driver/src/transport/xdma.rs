@@ -16,6 +16,9 @@
 //! - `read` of `events_K` has no limit. So it is read only when `poll` says that there is something.
 //! - `control` is the driver's. It is never opened.
 //!
+//! - After a transfer that it gave up, the driver says of the next one that it failed, whatever became of it, because it has not
+//!   cleared the engine's status. So a recovery moves a word each way until the driver believes it.
+//!
 //! An H2C transfer that the card refuses ends as one that took too long, because the driver does not ask for that interrupt.
 //!
 //! Not here: building, loading or configuring the kernel module, which is the user's own.
@@ -42,6 +45,8 @@ use registers::Registers;
 pub const MOST_CHUNK: u32 = 4 << 20;
 /// How long a recovery waits for a thread: longer than the driver's own limit for a run.
 const RECOVER_LIMIT: Duration = Duration::from_secs(15);
+/// Where a word is that cores never write, so that a recovery can write it back as it was: core 0's first instruction.
+const HARMLESS: u64 = 0;
 /// After so long a wait the caller looks for itself: interrupts can be lost.
 const LONGEST_WAIT: Duration = Duration::from_millis(500);
 /// The shortest pause between two looks, where there are no interrupts.
@@ -305,12 +310,7 @@ impl Channel {
                 // How it ended, its caller knows: too late.
                 Ok(answer) => self.put_back(answer.job),
                 Err(RecvTimeoutError::Timeout) => {
-                    let message = "the kernel's driver does not let go of it; close all programs that use the card, then \
-                                   `rmmod xdma` and `modprobe xdma`, or restart the machine";
-                    return Err(TransportError::System {
-                        what: format!("recovering {}", self.name),
-                        message: message.to_owned(),
-                    });
+                    return Err(self.lost("the kernel's driver does not let go of its last transfer"));
                 }
                 Err(RecvTimeoutError::Disconnected) => return Err(self.gone("its thread has ended")),
             }
@@ -318,6 +318,34 @@ impl Channel {
         self.under_way = false;
         self.stuck = false;
         Ok(())
+    }
+
+    /// What only the machine's administrator can bring back.
+    fn lost(&self, what: &str) -> TransportError {
+        let message = format!(
+            "{what}; close all programs that use the card, then `rmmod xdma`, `echo 1` to `reset` of its folder below \
+             /sys/bus/pci/devices, and `modprobe xdma`, or restart the machine"
+        );
+        TransportError::System { what: format!("recovering {}", self.name), message }
+    }
+
+    /// Moves a word of `data` until the driver believes that it has been: an engine's status tells of errors until a transfer has
+    /// ended with them.
+    fn settle(&mut self, direction: Direction, address: u64, data: &mut [u8; 4]) -> Result<(), TransportError> {
+        let mut last = None;
+        for _ in 0..2 {
+            let deadline = Deadline::after(RECOVER_LIMIT);
+            let moved = match direction {
+                Direction::ToCard => self.write(address, data, PAGE, deadline),
+                Direction::FromCard => self.read(address, data, PAGE, deadline),
+            };
+            match moved {
+                Ok(()) => return Ok(()),
+                Err(error @ TransportError::Refused { .. }) => last = Some(error),
+                Err(error) => return Err(self.lost(&error.to_string())),
+            }
+        }
+        Err(self.lost(&last.map_or_else(String::new, |error| error.to_string())))
     }
 
     /// Copies `bytes` to the card, chunk by chunk: while one is under way, the next is copied into its buffer.
@@ -559,7 +587,13 @@ impl Transport for Xdma {
         self.to_card.recover(deadline)?;
         self.from_card.recover(deadline)?;
         self.pause = SHORTEST_PAUSE;
-        self.answers()
+        self.answers()?;
+        if self.capabilities.check(HARMLESS, 4).is_ok() {
+            let mut word = [0; 4];
+            self.from_card.settle(Direction::FromCard, HARMLESS, &mut word)?;
+            self.to_card.settle(Direction::ToCard, HARMLESS, &mut word)?;
+        }
+        Ok(())
     }
 }
 
@@ -677,6 +711,30 @@ mod tests {
                 // It is no reason not to go on.
                 bench.channel.write(0, &[2; 2 * CHUNK], CHUNK, deadline).unwrap();
             }
+        }
+    }
+
+    #[test]
+    fn a_channel_is_recovered_when_a_transfer_is_believed() {
+        for direction in Direction::ALL {
+            let settled = |script: &[Script]| {
+                let mut bench = bench(direction, script);
+                let before = bench.memory.lock().unwrap().clone();
+                let mut word = [0; 4];
+                word.copy_from_slice(&before[64..68]);
+                let ended = bench.channel.settle(direction, 64, &mut word);
+                assert!(*bench.memory.lock().unwrap() == before, "nothing is changed");
+                let calls = bench.seen.lock().unwrap().len();
+                (ended.map_err(|error| error.to_string()), calls)
+            };
+            assert_eq!(settled(&[]), (Ok(()), 1));
+            // The engine's status is cleared by the transfer that it is told of with.
+            assert_eq!(settled(&[Script::Fails(Errno::IO)]), (Ok(()), 2));
+            let (ended, calls) = settled(&[Script::Fails(Errno::IO), Script::Fails(Errno::IO)]);
+            assert!(calls == 2 && ended.unwrap_err().contains("rmmod"));
+            // One that the driver gives up is not tried again.
+            let (ended, calls) = settled(&[Script::Fails(Errno::TIMEDOUT)]);
+            assert!(calls == 1 && ended.unwrap_err().contains("rmmod"));
         }
     }
 

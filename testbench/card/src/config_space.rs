@@ -73,13 +73,17 @@ impl ConfigSpace {
         }
     }
 
-    /// Copies to `offset`, where bits can be changed.
-    pub fn write(&mut self, offset: u64, bytes: &[u8]) {
+    /// Copies to `offset`, where bits can be changed; whether that asks for a reset of the function.
+    pub fn write(&mut self, offset: u64, bytes: &[u8]) -> bool {
+        let mut reset = false;
         for (index, byte) in bytes.iter().enumerate() {
-            let Some(at) = usize::try_from(offset).ok().and_then(|offset| offset.checked_add(index)) else { return };
-            let Some(writable) = self.writable.get(at) else { return };
+            let Some(at) = usize::try_from(offset).ok().and_then(|offset| offset.checked_add(index)) else { break };
+            let Some(writable) = self.writable.get(at) else { break };
             self.bytes[at] = self.bytes[at] & !writable | byte & writable;
+            // "Initiate function level reset", bit 15 of the device's control; it reads 0.
+            reset |= at == EXPRESS + 9 && byte & 0x80 != 0;
         }
+        reset
     }
 
     /// Whether the function may read and write the host's memory.
@@ -118,6 +122,16 @@ mod tests {
         assert!(!space.is_bus_master());
         space.write(4, &[6, 0]);
         assert!(space.is_bus_master());
+    }
+
+    #[test]
+    fn a_function_level_reset_is_asked_for_by_one_bit() {
+        let mut space = ConfigSpace::new();
+        // Linux writes the control's halfword, with what was in it.
+        assert!(!space.write(0x78, &[0x10, 0x28]));
+        assert!(space.write(0x78, &[0x10, 0xa8]));
+        assert_eq!(word(&space, 0x78) & 0xffff, 0x2810);
+        assert!(!space.write(0x6d, &[0x80]));
     }
 
     #[test]

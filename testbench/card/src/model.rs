@@ -317,8 +317,8 @@ impl Card {
 
     /// Copies to the configuration space.
     pub fn write_space(&mut self, offset: u64, bytes: &[u8]) {
-        if self.linked {
-            self.config.write(offset, bytes);
+        if self.linked && self.config.write(offset, bytes) {
+            self.reset();
         }
     }
 

@@ -22,7 +22,7 @@ use serde_json::json;
 /// shared memory-backend-memfd). Region 0 are the card's registers, region 1 the XDMA's.
 ///
 /// Lines on the standard input change what goes wrong while it runs: a fault as with --fault, `random N` as with
-/// --fault-one-in, `cut` (the link, now), `lose` (the next interrupt), `clear`, `transfers` (how many there were), `quit`.
+/// --fault-one-in, `cut` (the link, now), `lose` (the next interrupt), `reset` (the function), `clear`, `transfers` (how many there were), `quit`.
 #[derive(Parser)]
 #[command(
     version,
@@ -168,6 +168,7 @@ fn obey(card: &mut Card, command: &str) -> Result<(), String> {
     match command.split_once(' ') {
         Some(("random", number)) => plan.random(number.trim().parse().map_err(|_| format!("`{number}` is no number"))?),
         None if command == "cut" => card.cut_link(),
+        None if command == "reset" => card.reset(),
         None if command == "lose" => card.lose_message(),
         None if command == "clear" => plan.clear(),
         _ => plan.arm(command.parse().map_err(|error: fenn_card::fault::NoFault| error.to_string())?),

@@ -77,10 +77,10 @@ pub(super) fn serve_faults(node: Node, shared: &Shared) -> io::Result<()> {
                         shared.with_world(|world| world.faults.push(fault));
                         "ok\n".to_owned()
                     }
-                    Err(_) if text.trim() == "clear" => {
+                    Err(_) if matches!(text.trim(), "clear" | "reset") => {
                         shared.with_world(|world| {
                             world.faults.clear();
-                            world.linked = true;
+                            world.linked |= text.trim() == "reset";
                         });
                         "ok\n".to_owned()
                     }
