@@ -40,8 +40,11 @@ test: setup setup-rtl check lint ## install what the tests need, then every chec
 
 # With XDMA_KO=path/to/xdma.ko the guest has that kernel module, the user's own, and the card is a model of one.
 test-xdma: ## opt-in: the XDMA driver's devices in a QEMU guest (XDMA_KO=xdma.ko, else an emulation of them); minutes
-	FENN_VERILATED_MODELS=soc_board nice $(CARGO) build --release --quiet -p fenn-host -p fenn-guest-test \
-	    $(if $(XDMA_KO),-p fenn-card) --bins
+	FENN_VERILATED_MODELS=soc_board nice $(CARGO) build --release --quiet --bins -p fenn-host -p fenn-compiler -p fenn-yin-yang \
+	    -p fenn-guest-test $(if $(XDMA_KO),-p fenn-card)
+	mkdir -p $(OUT)/test-xdma
+	$(BIN)/yin-yang data --split test --out-spikes $(OUT)/test-xdma/spikes.npy --labels $(OUT)/test-xdma/labels.npy
+	$(BIN)/fenn-cc programs/yin-yang/yin-yang.nir --dt 0.0005 --steps 80 --readout max -o $(OUT)/test-xdma/network.elf
 	python3 testbench/guest/run.py
 
 check: ## formatting, clippy, documentation, layering
