@@ -299,7 +299,7 @@ mod tests {
 
     #[test]
     fn messages_that_are_too_short_are_refused() {
-        let mut body = vec![0; 40];
+        let mut body = [0; 40];
         body[16] = 4;
         let whole = message(16, &[&body[..], &[1, 2, 3, 4]].concat());
         assert!(parse(&whole).is_ok());

@@ -68,8 +68,8 @@ impl Engine<'_> {
         };
         let address = call.offset.wrapping_add(offset);
         match self.judge(&request, call, offset, length)? {
-            Verdict::Fail(error) => return self.node.fail(request.unique, error),
-            Verdict::Never => return self.never(request.unique),
+            Verdict::Fail(error) => self.node.fail(request.unique, error),
+            Verdict::Never => self.never(request.unique),
             Verdict::Move(part) => {
                 if self.interrupted(request.unique, self.shared.options.pace)? {
                     return self.node.fail(request.unique, Errno::TIMEDOUT);
@@ -106,7 +106,7 @@ impl Engine<'_> {
         });
         Ok(match fault {
             None => Verdict::Move(length),
-            Some(Fault::Short) => Verdict::Move(length / 2 & !3),
+            Some(Fault::Short) => Verdict::Move((length / 2) & !3),
             Some(Fault::LinkLoss) => Verdict::Fail(Errno::BUSY),
             // The driver learns of none of these.
             Some(Fault::Hang | Fault::LostInterrupt | Fault::Decerr) => Verdict::Never,
