@@ -43,3 +43,4 @@ pub mod report;
 pub mod session;
 pub mod sim;
 pub mod summary;
+pub mod transport;

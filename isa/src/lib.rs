@@ -27,6 +27,7 @@ pub mod memory;
 pub mod operand;
 #[cfg(feature = "image")]
 pub mod seed;
+pub mod soc;
 pub mod spec;
 pub mod text;
 pub mod timing;

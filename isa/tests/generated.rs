@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use fenn_isa::generate::{manual, package};
+use fenn_isa::generate::{manual, package, soc_package};
 
 fn fresh(path: &str, expected: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
@@ -18,4 +18,9 @@ fn the_manual_is_fresh() {
 #[test]
 fn the_package_is_fresh() {
     fresh("rtl/pkg/fenn_isa_pkg.sv", &package());
+}
+
+#[test]
+fn the_package_of_a_card_is_fresh() {
+    fresh("rtl/pkg/fenn_soc_pkg.sv", &soc_package());
 }

@@ -1,14 +1,19 @@
-//! `isa-gen [ROOT]`: writes what is read off the tables, `isa/MANUAL.md` and `rtl/pkg/fenn_isa_pkg.sv`, below ROOT (the
+//! `isa-gen [ROOT]`: writes what is read off the tables, `isa/MANUAL.md` and the packages in `rtl/pkg`, below ROOT (the
 //! current folder by default). Exit code 1 where a file cannot be written.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use fenn_isa::generate::{manual, package};
+use fenn_isa::generate::{manual, package, soc_package};
 
 fn main() -> ExitCode {
     let root = std::env::args_os().nth(1).map_or_else(|| PathBuf::from("."), PathBuf::from);
-    for (path, text) in [("isa/MANUAL.md", manual()), ("rtl/pkg/fenn_isa_pkg.sv", package())] {
+    let files = [
+        ("isa/MANUAL.md", manual()),
+        ("rtl/pkg/fenn_isa_pkg.sv", package()),
+        ("rtl/pkg/fenn_soc_pkg.sv", soc_package()),
+    ];
+    for (path, text) in files {
         if let Err(error) = replace(&root.join(path), &text) {
             eprintln!("isa-gen: cannot write {}: {error}", root.join(path).display());
             return ExitCode::FAILURE;

@@ -39,6 +39,7 @@ pub fn manual() -> String {
     chapter(&mut text, "dma", "DMA engine", dma);
     chapter(&mut text, "exceptions", "Exceptions", exceptions);
     chapter(&mut text, "timing", "Timing", timing);
+    chapter(&mut text, "card", "A card, as a host sees it", super::soc::chapter);
     chapter(&mut text, "operands", "Operands", operands);
     text += "## Instructions\n\n<!-- ANCHOR: index -->\n";
     text += INSTRUCTIONS;
