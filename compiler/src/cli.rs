@@ -36,6 +36,7 @@ Examples:
   fenn-cc braille.nir --dt 1e-4 --calibrate sample0.csv --report -o braille.elf
   fenn-cc network.toml --record all --window last:20 -o recorded.elf
   fenn-cc network.toml --check
+  fenn-cc checkpoints/ --architecture network.toml -o network.elf
   fenn-cc cnn.nir --dt 1 --steps 100 --check --explain
   fenn-cc network.toml --check --export-nir network.nir
 
@@ -49,7 +50,7 @@ Exit codes:
 #[derive(Debug, Clone, Parser)]
 #[command(name = "fenn-cc", version, after_help = HELP)]
 pub struct Arguments {
-    /// The network: a description (TOML), or a NIR graph (HDF5).
+    /// The network: a description (TOML), a NIR graph (HDF5), or a directory of trained arrays (with --architecture).
     #[arg(required_unless_present = "completions")]
     pub network: Option<PathBuf>,
     /// The program to write; by default the network's name with .elf, in the current directory.
@@ -70,6 +71,9 @@ pub struct Arguments {
     /// Seed of everything random: in a description, its equations, synapses and values; or in the calibration of a NIR graph.
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// The description (TOML) of the network whose trained arrays are in the directory.
+    #[arg(long, value_name = "FILE.toml")]
+    pub architecture: Option<PathBuf>,
     /// Let a description name files outside its own directory.
     #[arg(long)]
     pub allow_outside: bool,
@@ -444,7 +448,24 @@ pub fn run(arguments: &Arguments, terminal: Terminal) -> Result<Printed, Failure
     config.check()?;
     let output = arguments.output.clone().unwrap_or_else(|| front::default_output(path));
     let output = (!arguments.check).then_some(output);
-    output.as_deref().map_or(Ok(()), |output| check_output(path, output))?;
+    for network in [Some(path), arguments.architecture.as_ref()].into_iter().flatten() {
+        output.as_deref().map_or(Ok(()), |output| check_output(network, output))?;
+    }
+    match (&arguments.architecture, path.is_dir()) {
+        (None, true) => {
+            let message = format!(
+                "{} is a directory; give the description of the network whose trained arrays it holds with --architecture",
+                path.display()
+            );
+            return Err(Failure::Usage(message));
+        }
+        (Some(_), false) => {
+            let message =
+                format!("--architecture is for a directory of trained arrays, which {} is not", path.display());
+            return Err(Failure::Usage(message));
+        }
+        _ => {}
+    }
     let mut loaded = if front::is_nir(path) {
         front::graph(path, arguments, terminal.progress)?
     } else if let Some(option) = arguments.first_for_nir() {

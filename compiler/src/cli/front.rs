@@ -39,14 +39,20 @@ pub(super) fn is_nir(path: &Path) -> bool {
     by_name || read.is_ok() && signature == *b"\x89HDF\r\n\x1a\n"
 }
 
-/// The network of a description.
+/// The network of a description, or of a directory of trained arrays with its description.
 pub(super) fn description(path: &Path, arguments: &Arguments, color: bool) -> Result<Loaded, Failure> {
-    let options =
-        description::Options { steps: arguments.steps, seed: arguments.seed, allow_outside: arguments.allow_outside };
-    let described = description::read(path, &options).map_err(|error| match error {
-        DescriptionError::Wrong(remarks) => Failure::Drawn(remarks.render(color).trim_end().to_owned()),
-        other => Failure::Description(other),
-    })?;
+    let options = description::Options {
+        steps: arguments.steps,
+        seed: arguments.seed,
+        allow_outside: arguments.allow_outside,
+        checkpoint: arguments.architecture.as_ref().map(|_| path.to_owned()),
+    };
+    let described = description::read(arguments.architecture.as_deref().unwrap_or(path), &options).map_err(
+        |error| match error {
+            DescriptionError::Wrong(remarks) => Failure::Drawn(remarks.render(color).trim_end().to_owned()),
+            other => Failure::Description(other),
+        },
+    )?;
     let mut network = described.network;
     if let Some(record) = arguments.record {
         network.recordings = recordings(&network, record);

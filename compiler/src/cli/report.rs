@@ -68,7 +68,11 @@ fn write_text(out: &mut String, loaded: &Loaded, compiled: &Compiled) -> fmt::Re
         for conversion in &loaded.conversions {
             table.row(vec![
                 conversion.of.clone(),
-                conversion.format.map_or_else(|| "steps".to_owned(), |format| format.to_string()),
+                match (conversion.format, conversion.grid) {
+                    (None, _) => "steps".to_owned(),
+                    (Some(format), None) => format.to_string(),
+                    (Some(format), Some(grid)) => format!("{format}, {grid}"),
+                },
                 conversion.numbers.to_string(),
                 conversion.clipped.to_string(),
                 conversion.vanished.to_string(),
