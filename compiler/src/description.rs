@@ -118,7 +118,7 @@
 //! "sorted"` keeps spikes until they are due. `longest = 63` refuses longer delays, and with `clip = true` shortens them.
 //!
 //! # Trained arrays
-//! mlGeNN leaves a directory of files `PREFIX-OBJECT-VARIABLE.npy`; a [`crate::checkpoint`]. It is named by
+//! mlGeNN leaves a directory of files `PREFIX-OBJECT-VARIABLE.npy` after training, a checkpoint. It is named by
 //!
 //! ```toml
 //! [checkpoint]
@@ -126,10 +126,10 @@
 //! prefix = "99"          # the epoch; by default the only one there is, or `best`
 //! ```
 //!
-//! or on the command line, which goes before the file ([`Options::checkpoint`]). A projection with `checkpoint = "Conn_Pop0_Pop1"` takes
-//! the object's weights (`g`), its delays if there are such (`d`, rounded to steps), and its pairs if it is sparse (`pre_ind`,
-//! `post_ind`); `weights = { bits = 8 }` and `delays = { longest = 63, clip = true }` say more about them. A value
-//! `{ checkpoint = "Pop2-Bias" }` takes any other variable. Arrays that nothing takes are told in a warning.
+//! or on the command line (`fenn-cc DIRECTORY --architecture network.toml`), which goes before the file. A projection with
+//! `checkpoint = "Conn_Pop0_Pop1"` takes the object's weights (`g`), its delays if there are such (`d`, rounded to steps), and its pairs if
+//! it is sparse (`pre_ind`, `post_ind`); `weights = { bits = 8 }` and `delays = { longest = 63, clip = true }` say more about them. A
+//! value `{ checkpoint = "Pop2-Bias" }` takes any other variable. Arrays that nothing takes are told in a warning.
 //!
 //! Not here: the equations' language (see [`crate::equation`]).
 

@@ -315,7 +315,6 @@ fn the_published_adaptive_network_is_as_active_as_in_float64() {
     // The mean of runs 2 to 5 is 10,675 in float64; single ones differ by 800.
     assert!((counts[0] / 18_167.0 - 1.0).abs() < 0.03, "{counts:?}");
     assert!((settled / 10_675.0 - 1.0).abs() < 0.06, "{counts:?}");
-    println!("{counts:?}");
 }
 
 /// Lines of time in ms and unit.
