@@ -3,11 +3,16 @@
 use std::fs;
 use std::path::Path;
 
+use fenn_compiler::backend::{self, compile};
 use fenn_compiler::cli;
+use fenn_compiler::contract::InputForm;
 use fenn_compiler::import::Record;
 use fenn_compiler::interpret::{Interpreter, SpikeTrain};
-use fenn_compiler::network::{Delays, Weights};
+use fenn_compiler::network::{Delays, Network, Weights};
 use fenn_compiler::netx::{self, Imported, Options, Precision};
+use fenn_isa::image::manifest::{Data as Recorded, InputSpikes};
+use fenn_isa::memory::Space;
+use fenn_iss::{Limits, Machine, Stop};
 use hdf5_pure::{EnumTypeBuilder, FileBuilder, GroupBuilder};
 
 /// What a dataset holds.
@@ -394,7 +399,34 @@ fn recorded_neurons_spike_when_they_did() {
     let exact = netx::exact::run(&netx::read(&path).unwrap(), &input, 15).unwrap();
     assert_eq!(exact[0].spikes, expected);
     let Imported { network, .. } = import(&path, vec![input.clone()], 15);
-    assert_eq!(Interpreter::new(&network).unwrap().run(&[input]).unwrap().events[0][0], expected);
+    let inputs = [input];
+    assert_eq!(Interpreter::new(&network).unwrap().run(&inputs).unwrap().events[0][0], expected);
+    assert_eq!(on_the_machine(&network, &inputs[0]), expected);
+}
+
+/// The spikes that the program of a network of one layer records on the simulator.
+fn on_the_machine(network: &Network, input: &SpikeTrain) -> SpikeTrain {
+    let compiled =
+        compile(network, &backend::Options { input: InputForm::Bits, ..backend::Options::default() }).unwrap();
+    let mut machine = Machine::from_image(&compiled.image, fenn_iss::Options::default()).unwrap();
+    let manifest = compiled.image.manifest.as_ref().unwrap();
+    let InputSpikes::Bits(bits) = &manifest.inputs[0].spikes else { panic!("as bits") };
+    assert_eq!(bits.words, 1, "15 inputs");
+    for (neurons, step) in input.steps().iter().zip(0..) {
+        let word = neurons.iter().fold(0_u32, |word, neuron| word | 1 << neuron);
+        machine.write(Space::Scalar, bits.address + step * bits.step_stride, &word.to_le_bytes()).unwrap();
+    }
+    machine.state_mut().pc = manifest.entry_points[0].address;
+    let outcome = machine.run(Limits { instructions: Some(1_000_000), ..Limits::default() }, &mut ());
+    assert!(matches!(outcome.stop, Stop::Ecall { .. }), "{:?}", outcome.stop);
+    let Recorded::Spikes(spikes) = &manifest.recordings[0].data else { panic!("spikes") };
+    let neurons = |step: u32| {
+        let mut bytes = [0; 4];
+        machine.read(Space::Scalar, spikes.address + step * spikes.step_stride, &mut bytes).unwrap();
+        let word = u32::from_le_bytes(bytes);
+        (0..32).filter(|neuron| word >> neuron & 1 == 1).collect()
+    };
+    SpikeTrain::new((0..spikes.steps).map(neurons).collect())
 }
 
 /// The ends of 24 bits, as [Lava's model](https://github.com/lava-nc/lava/blob/main/src/lava/proc/lif/models.py) has them: `u` wraps
