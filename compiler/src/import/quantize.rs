@@ -344,9 +344,14 @@ fn with_delays(group: &[&Connection], factors: &[Factor], format: Format) -> (We
         let pairs = |row: &Vec<(u32, i16, u16)>| row.iter().map(|(target, code, _)| (*target, *code)).collect();
         Weights::Sparse(Sparse::from_rows(rows.iter().map(pairs).collect::<Vec<Vec<_>>>()))
     };
+    (weights, with_ring(delays, targets), clipped)
+}
+
+/// A delay per synapse: with a ring of sums, where that is not too large.
+pub(crate) fn with_ring(delays: Vec<u16>, targets: usize) -> Delays {
     let slots = (u64::from(delays.iter().copied().max().unwrap_or(0)) + 1).next_power_of_two();
     let ring = slots * targets.div_ceil(fenn_isa::memory::LANES) as u64 <= RING_HALF_WORDS;
-    (weights, if ring { Delays::Ring(delays) } else { Delays::Sorted(delays) }, clipped)
+    if ring { Delays::Ring(delays) } else { Delays::Sorted(delays) }
 }
 
 /// `number`, which is finite, as a code.
