@@ -255,6 +255,8 @@ pub enum RowsName {
     Split,
     /// Address and weight in one number, where they fit.
     Packed,
+    /// Rows of convolutions that are equal but for their place once; others as costs least.
+    Shared,
 }
 
 impl From<RowsName> for RowLayout {
@@ -265,6 +267,7 @@ impl From<RowsName> for RowLayout {
             RowsName::Sparse => Self::Sparse,
             RowsName::Split => Self::Split,
             RowsName::Packed => Self::Packed,
+            RowsName::Shared => Self::Shared,
         }
     }
 }

@@ -633,7 +633,8 @@ fn options() -> impl Strategy<Value = Options> {
         1 => Just(WeightMemory::Vector),
         2 => Just(WeightMemory::Dram)
     ];
-    let layouts = [RowLayout::Auto, RowLayout::Dense, RowLayout::Sparse, RowLayout::Split, RowLayout::Packed];
+    let layouts =
+        [RowLayout::Auto, RowLayout::Dense, RowLayout::Sparse, RowLayout::Split, RowLayout::Packed, RowLayout::Shared];
     // All five projections in straight code, with neuron programs that may be long.
     let config = MachineConfig { instruction_bytes: 1 << 16, ..MachineConfig::default() };
     let inputs = prop::sample::select(vec![InputForm::Bits, InputForm::List(None)]);

@@ -2,13 +2,13 @@
 
 use fenn_isa::memory::{LANES, Space, VECTOR_BYTES};
 
-use super::bundle::{Bundle, Delayed, Dense, DenseTarget, OneToOne, OneToOneWeights, Part, SparseRows};
-use super::choose::{CHUNK, delayed_name};
+use super::bundle::{Bundle, Delayed, Dense, DenseTarget, OneToOne, OneToOneWeights, Part, SharedRows, SparseRows};
+use super::choose::{CHUNK, delayed_name, shared_name};
 use super::draft::{Draft, DraftPart, Form, blocks, placed_rows, ring_of, rows};
 use super::memory::{Allocator, Bytes};
 use super::plan::{Action, saturates};
 use super::rows::starts;
-use super::{Placement, Vectors, row_bytes};
+use super::{Home, Placement, Vectors, row_bytes};
 use crate::network::{Delays, Network};
 
 /// Gives out the addresses of rows and tables, and makes bundles of the drafts: rows in DRAM get one of their own.
@@ -89,6 +89,15 @@ fn place_part(network: &Network, placement: &Placement, part: &DraftPart, alloca
             let ring = ring_of(network, placement, part.members[0]).map_or(0, |(index, _)| index);
             Part::Delayed(Delayed { ring, blocks, bits: *bits, saturating, space: part.space, address })
         }
+        Form::Shared(patterns) => {
+            let distances: Vec<u32> = patterns.distances.iter().map(|block| 2 * block).collect();
+            let bytes = patterns.count() as u64 * distances.len() as u64 * u64::from(VECTOR_BYTES);
+            let table = u64::from(SharedRows::ENTRY) * u64::from(sources);
+            let table = allocator.take(format!("{}, places of rows", names.join(" + ")), Space::Scalar, table, None);
+            let layout = shared_name(patterns.count(), sources.into());
+            let address = allocator.take_laid_out(name, part.space, bytes, number_format, layout);
+            Part::Shared(SharedRows { distances, table, saturating, space: part.space, address })
+        }
         Form::Sparse { shape, base, format } => {
             let bytes = shape.units() * u64::from(format.unit_bytes());
             let sorted = matches!(first.delays, Delays::Sorted(_)).then(|| rows(network, &part.members).delays);
@@ -118,7 +127,8 @@ pub(super) fn buffers(bundles: &[Bundle], allocator: &mut Allocator) -> [u32; 2]
         Part::Dense(dense) if dense.space == Space::Dram => dense.row_bytes.min(CHUNK * VECTOR_BYTES),
         Part::Sparse(rows) if rows.space == Space::Dram => rows.longest * rows.format.unit_bytes(),
         Part::Delayed(rows) if rows.space == Space::Dram => rows.row_bytes(),
-        Part::Dense(_) | Part::Sparse(_) | Part::Delayed(_) | Part::OneToOne(_) => 0,
+        Part::Shared(rows) if rows.space == Space::Dram => rows.row_bytes(),
+        Part::Dense(_) | Part::Sparse(_) | Part::Delayed(_) | Part::Shared(_) | Part::OneToOne(_) => 0,
     });
     let longest = pieces.max().unwrap_or(0);
     if longest == 0 {
@@ -158,6 +168,17 @@ impl Writer<'_> {
             (Form::OneToOne, Part::OneToOne(OneToOne { weights: OneToOneWeights::Vectors(vectors), .. })) => {
                 let codes = self.network.projections[part.members[0]].weights.codes();
                 bytes.put_codes(vectors.address as usize, codes);
+            }
+            (Form::Shared(patterns), Part::Shared(rows)) => {
+                bytes.put_codes(rows.address as usize, &patterns.weights);
+                let projection = &self.network.projections[part.members[0]];
+                let home = self.placement.populations[projection.target].variables[projection.variable];
+                let Home::Lane { row: first } = home else { return };
+                let places = patterns
+                    .places
+                    .iter()
+                    .flat_map(|(number, block)| [rows.address + number * rows.row_bytes(), 2 * (first + block)]);
+                scalar.put_words(rows.table as usize, places);
             }
             (Form::Delayed { .. }, Part::Delayed(rows)) => self.write_delayed(part.members[0], rows, bytes),
             (Form::Sparse { shape, format, .. }, Part::Sparse(placed)) => {

@@ -34,6 +34,8 @@ pub enum Part {
     Sparse(SparseRows),
     /// Adds a row of weights with delays to a ring.
     Delayed(Delayed),
+    /// Adds a row that is shared with other neurons, from a block of its own on.
+    Shared(SharedRows),
     /// Adds a weight to the neuron of its own number.
     OneToOne(OneToOne),
 }
@@ -85,6 +87,31 @@ impl Delayed {
     /// From row to row.
     pub fn row_bytes(&self) -> u32 {
         self.blocks * VECTOR_BYTES
+    }
+}
+
+/// Rows that source neurons share: a vector of weights for each of some blocks, which are as far apart in every row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedRows {
+    /// Distances of the blocks in lane-local memory from the first one, in bytes; rising from 0.
+    pub distances: Vec<u32>,
+    /// In scalar memory, two words for each source neuron: the address of its row, and of its first block in lane-local memory.
+    pub table: u32,
+    /// Whether sums saturate.
+    pub saturating: bool,
+    /// The memory of the rows.
+    pub space: Space,
+    /// The first row.
+    pub address: u32,
+}
+
+impl SharedRows {
+    /// Bytes of an entry of the table.
+    pub const ENTRY: u32 = 8;
+
+    /// Bytes of a row.
+    pub fn row_bytes(&self) -> u32 {
+        self.distances.len() as u32 * VECTOR_BYTES
     }
 }
 
@@ -145,7 +172,7 @@ impl Bundle {
         self.parts.iter().any(|part| match part {
             Part::OneToOne(_) => true,
             Part::Sparse(rows) => !rows.sorted.is_empty(),
-            Part::Dense(_) | Part::Delayed(_) => false,
+            Part::Dense(_) | Part::Delayed(_) | Part::Shared(_) => false,
         })
     }
 
@@ -155,6 +182,7 @@ impl Bundle {
             Part::Dense(rows) => Some((rows.address, rows.row_bytes)),
             Part::Sparse(rows) => Some((rows.table, 4)),
             Part::Delayed(rows) => Some((rows.address, rows.row_bytes())),
+            Part::Shared(rows) => Some((rows.table, SharedRows::ENTRY)),
             Part::OneToOne(_) => None,
         })
     }

@@ -13,7 +13,7 @@ use super::super::spikes::Open;
 use super::dense::chunks;
 use super::{First, Lowering, Rows, Spikes};
 use crate::ir::{Arg, Reg};
-use crate::place::{Bundle, Delayed, Dense, SparseRows};
+use crate::place::{Bundle, Delayed, Dense, SharedRows, SparseRows};
 
 /// What the engine is doing.
 struct Far {
@@ -34,6 +34,13 @@ enum Lengths {
     Differ {
         /// Holds an address.
         end: Reg,
+    },
+    /// All are as long, and belong to blocks that a table names.
+    Placed {
+        /// The first block of the row that is being added.
+        block: Reg,
+        /// The first block of the row that is on its way.
+        coming: Reg,
     },
 }
 
@@ -86,6 +93,20 @@ impl Lowering<'_> {
         self.code.bind(none);
     }
 
+    /// Shared rows.
+    pub(super) fn far_shared(&mut self, bundle: &Bundle, rows: &SharedRows) {
+        let spikes = self.spikes_of(bundle);
+        let none = self.code.label();
+        let open = self.open_spikes(spikes, true, none);
+        let far = self.far();
+        self.set_length(rows.row_bytes());
+        let (block, coming) = (self.code.x(), self.code.constant(0));
+        let places = Rows { first: First::At(rows.table), stride: SharedRows::ENTRY };
+        let add = |lowering: &mut Self| lowering.add_shared_row(rows, far.buffer, block);
+        self.far_loop(&far, open, places, &Lengths::Placed { block, coming }, add);
+        self.code.bind(none);
+    }
+
     fn far(&mut self) -> Far {
         let [first, second] = self.placement.buffers;
         let buffer = self.code.constant(first.into());
@@ -103,8 +124,14 @@ impl Lowering<'_> {
         let [adding, wait, start, done] = [(); 4].map(|()| self.code.label());
         self.for_each_spike(open, &[rows], true, |lowering, places| {
             let next_spike = lowering.code.label();
+            let mut first = None;
             let (row, bytes) = match lengths {
                 Lengths::Equal => (places[0], None),
+                Lengths::Placed { .. } => {
+                    let (row, block) = lowering.shared_row_of(places[0]);
+                    first = Some(block);
+                    (row, None)
+                }
                 Lengths::Differ { .. } => {
                     let (start, end) = lowering.row_of(places[0]);
                     (start, Some(lowering.code.def_x(Op::Sub, &[end.into(), start.into()])))
@@ -126,6 +153,9 @@ impl Lowering<'_> {
             lowering.code.emit(Op::Csrrwi, &[Arg::Zero, control.into(), 1.into()]);
             lowering.turn(far, lengths);
             let code = &mut lowering.code;
+            if let (Lengths::Placed { coming, .. }, Some(first)) = (lengths, first) {
+                code.emit(Op::Addi, &[(*coming).into(), first.into(), 0.into()]);
+            }
             match bytes {
                 // At first a row of no bytes is added.
                 Some(bytes) => code.emit(Op::Addi, &[far.coming.into(), bytes.into(), 0.into()]),
@@ -155,8 +185,14 @@ impl Lowering<'_> {
     /// The buffer of the row that has arrived, and the end of that.
     fn turn(&mut self, far: &Far, lengths: &Lengths) {
         self.code.emit(Op::Xor, &[far.buffer.into(), far.buffer.into(), far.flip.into()]);
-        if let Lengths::Differ { end } = lengths {
-            self.code.emit(Op::Add, &[(*end).into(), far.buffer.into(), far.coming.into()]);
+        match lengths {
+            Lengths::Equal => {}
+            Lengths::Differ { end } => {
+                self.code.emit(Op::Add, &[(*end).into(), far.buffer.into(), far.coming.into()]);
+            }
+            Lengths::Placed { block, coming } => {
+                self.code.emit(Op::Addi, &[(*block).into(), (*coming).into(), 0.into()]);
+            }
         }
     }
 
