@@ -4,8 +4,8 @@
 use fenn_compiler::backend::{CompileError, Options, compile};
 use fenn_compiler::kernel::{Kernel, Slot, Stmt, Type};
 use fenn_compiler::network::{
-    Convolution, Delays, Encoding, Input, Network, Output, Phase, Population, Projection, Quantity, Readout, Recording, Source,
-    Sparse, StatePolicy, Values, Variable, Weights, Window,
+    Convolution, Delays, Encoding, Input, Network, Output, Phase, Population, Projection, Quantity, Readout, Recording,
+    Source, Sparse, StatePolicy, Values, Variable, Weights, Window,
 };
 use fenn_compiler::place::{Home, Part, Placement, RowFormat, RowLayout, SparseRows, WeightMemory, place};
 use fenn_isa::fixed::Format;
@@ -286,7 +286,8 @@ proptest! {
         weights in prop::sample::select(vec![WeightMemory::Vector, WeightMemory::Dram]),
     ) {
         let (kernel, size) = convolution([sides.0, sides.1], extent, stride, padding, pool);
-        let (sources, kernel) = (kernel.source.iter().product(), Weights::Convolution(kernel));
+        let (sources, shape) = (kernel.source.iter().product(), kernel.target);
+        let kernel = Weights::Convolution(kernel);
         let one = vec![projection("a", INPUT, (0, 1), kernel.clone())];
         let options = Options { rows: RowLayout::Shared, weights, ..Options::default() };
         let placement = placed(&network(sources, &[size], true, one), &options);
@@ -309,7 +310,8 @@ proptest! {
                 prop_assert_eq!(found, expected, "neuron {}", source);
             }
         } else {
-            prop_assert!(size < 33 || sides.1 % 16 != 0, "rows of regular grids are shared");
+            let [_, height, width] = shape;
+            prop_assert!(height * width % 32 != 0 || 32 % width != 0, "{}x{}: regular grids are shared", height, width);
         }
     }
 
