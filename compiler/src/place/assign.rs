@@ -2,13 +2,15 @@
 
 use fenn_isa::memory::{LANES, Space, VECTOR_BYTES};
 
-use super::bundle::{Bundle, Delayed, Dense, DenseTarget, OneToOne, OneToOneWeights, Part, SharedRows, SparseRows};
+use super::bundle::{
+    Bundle, Delayed, Dense, DenseTarget, Marks, OneToOne, OneToOneWeights, Part, SharedRows, SparseRows,
+};
 use super::choose::{CHUNK, delayed_name, shared_name};
 use super::draft::{Draft, DraftPart, Form, blocks, placed_rows, ring_of, rows};
 use super::memory::{Allocator, Bytes};
 use super::plan::{Action, saturates};
 use super::rows::starts;
-use super::{Home, Placement, Vectors, row_bytes};
+use super::{Home, Placement, Vectors, carries_spikes, row_bytes};
 use crate::network::{Delays, Network};
 
 /// Gives out the addresses of rows and tables, and makes bundles of the drafts: rows in DRAM get one of their own.
@@ -102,7 +104,7 @@ fn place_part(network: &Network, placement: &Placement, part: &DraftPart, alloca
             let bytes = shape.units() * u64::from(format.unit_bytes());
             let sorted = matches!(first.delays, Delays::Sorted(_)).then(|| rows(network, &part.members).delays);
             let sorted = sorted.unwrap_or_default();
-            let table = 4 * (shape.lengths.len() as u64 + 1 + sorted.len() as u64);
+            let table = 4 * (shape.lengths.len() as u64 + 1 + 2 * sorted.len() as u64);
             let table = allocator.take(format!("{}, starts of rows", names.join(" + ")), Space::Scalar, table, None);
             let address = allocator.take_laid_out(name, part.space, bytes, number_format, format.name());
             let ring = ring_of(network, placement, part.members[0]).map(|(index, _)| index);
@@ -115,10 +117,28 @@ fn place_part(network: &Network, placement: &Placement, part: &DraftPart, alloca
                 base: *base,
                 saturating,
                 ring,
+                marks: marks(network, &names.join(" + "), sources, &sorted, allocator),
                 sorted,
             })
         }
     }
+}
+
+/// Marks of the spikes of a source that rows sorted by delay look at, if they save time: marking takes five instructions for each
+/// word of spikes, looking at an empty word four for each delay. Where words are few, what a mark costs when there is a spike
+/// outweighs that with one neuron in a hundred spiking; with one in twenty it costs 3 % at most.
+fn marks(network: &Network, name: &str, sources: u32, sorted: &[u16], allocator: &mut Allocator) -> Option<Marks> {
+    let words = sources.div_ceil(LANES as u32);
+    if sorted.len() < 3 || words as usize * sorted.len() < 32 {
+        return None;
+    }
+    let slots = u32::from(sorted.first().copied().unwrap_or(0)) + 1;
+    let words = words.div_ceil(32);
+    let bytes = 4 * u64::from(words) * u64::from(slots);
+    let address = allocator.take(format!("{name}, marks of spikes"), Space::Scalar, bytes, None);
+    let position =
+        carries_spikes(network).then(|| allocator.take(format!("{name}, latest marks"), Space::Scalar, 4, None));
+    Some(Marks { address, words, slots, position })
 }
 
 /// Two buffers in vector memory for the longest piece of a row that comes from DRAM.
@@ -187,7 +207,8 @@ impl Writer<'_> {
                 let end = placed.address as usize + starts.last().map_or(0, |end| *end as usize);
                 rows.write(shape, *format, &mut bytes.bytes[placed.address as usize..end]);
                 let slot = 4 * rows.sources.div_ceil(LANES as u32);
-                let delays = placed.sorted.iter().map(|delay| u32::from(*delay) * slot);
+                let mark = placed.marks.map_or(0, |marks| marks.slot_bytes());
+                let delays = placed.sorted.iter().flat_map(|delay| [slot, mark].map(|slot| u32::from(*delay) * slot));
                 scalar
                     .put_words(placed.table as usize, starts.iter().map(|start| placed.address + start).chain(delays));
             }

@@ -124,8 +124,8 @@ pub struct SparseRows {
     pub space: Space,
     /// The first row.
     pub address: u32,
-    /// In scalar memory: a word with the address of each row, and of the end of the last one; then, where they are sorted, one
-    /// for each delay, of how many bytes before the latest the slot of its spikes is.
+    /// In scalar memory: a word with the address of each row, and of the end of the last one; then, where they are sorted, two
+    /// for each delay: how many bytes before the latest the slot of its spikes is, and that of their marks.
     pub table: u32,
     /// Vectors of synapses in the longest row.
     pub longest: u32,
@@ -137,6 +137,28 @@ pub struct SparseRows {
     pub ring: Option<usize>,
     /// Where rows are sorted by delay: the distinct delays, longest first.
     pub sorted: Vec<u16>,
+    /// Where rows are sorted, which words of the latest slots of spikes are not 0, if that saves time.
+    pub marks: Option<Marks>,
+}
+
+/// Which words of the latest slots of spikes are not 0: one bit each, in scalar memory. A word that is 0 may be marked too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Marks {
+    /// The first slot.
+    pub address: u32,
+    /// Words of a slot.
+    pub words: u32,
+    /// How many slots there are: the latest ones, round and round.
+    pub slots: u32,
+    /// The word that keeps the place of the latest from run to run, where spikes are carried over.
+    pub position: Option<u32>,
+}
+
+impl Marks {
+    /// Bytes of a slot.
+    pub fn slot_bytes(&self) -> u32 {
+        4 * self.words
+    }
 }
 
 /// Weights from neurons to the neurons of the same number.
@@ -165,6 +187,11 @@ impl Bundle {
     /// Whether the code loads a vector behind the last one of a row.
     pub(super) fn reads_ahead(&self) -> bool {
         self.parts.iter().any(|part| matches!(part, Part::Sparse(_)))
+    }
+
+    /// The marks of its spikes, where rows are sorted by delay and there are any.
+    pub fn marks(&self) -> Option<Marks> {
+        self.parts.iter().find_map(|part| if let Part::Sparse(rows) = part { rows.marks } else { None })
     }
 
     /// Whether the spikes are looked at as masks, or those of earlier steps too.

@@ -36,7 +36,7 @@ mod plan;
 mod rows;
 mod shared;
 
-pub use bundle::{Bundle, Delayed, Dense, DenseTarget, OneToOne, OneToOneWeights, Part, SharedRows, SparseRows};
+pub use bundle::{Bundle, Delayed, Dense, DenseTarget, Marks, OneToOne, OneToOneWeights, Part, SharedRows, SparseRows};
 pub use choose::{Alternative, LayoutChoice};
 pub(crate) use choose::{CHUNK, TIMED};
 pub use memory::{Array, DoesNotFit};

@@ -43,7 +43,7 @@ impl Lowering<'_> {
         self.code.name(format!("propagate_{}", names.join("_and_")));
         match &bundle.parts[..] {
             [Part::OneToOne(part)] => self.one_to_one(bundle, part),
-            [Part::Sparse(rows)] if !rows.sorted.is_empty() => self.sorted(bundle, rows),
+            [Part::Sparse(rows)] if !rows.sorted.is_empty() => self.sorted(index, bundle, rows),
             [Part::Sparse(rows)] if rows.space == Space::Dram => {
                 let spikes = self.spikes_of(bundle);
                 self.far_sparse(rows, spikes, First::At(rows.table));
