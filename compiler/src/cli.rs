@@ -76,7 +76,7 @@ pub struct Arguments {
     /// Print memory use, code size and, for NIR, the choice of formats.
     #[arg(long)]
     pub report: bool,
-    /// Print, layer by layer, formats, memory, instructions, and why they are so.
+    /// Print, layer by layer, formats, memory, instructions, the cycles they are reckoned to take, and why they are so.
     #[arg(long, conflicts_with_all = ["report", "json"])]
     pub explain: bool,
     /// Print the report as one JSON object.

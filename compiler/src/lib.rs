@@ -15,6 +15,7 @@ pub mod contract;
 pub mod description;
 pub mod diagnostic;
 pub mod equation;
+pub mod estimate;
 pub mod export;
 pub mod import;
 pub mod interpret;

@@ -14,7 +14,7 @@ use fenn_isa::Op;
 use fenn_isa::code::Label;
 
 use super::{Address, InputPointer, Lowering};
-use crate::ir::{Arg, Code, Reg};
+use crate::ir::{Arg, Code, Reg, Turns};
 use crate::network::Source;
 use crate::place::{Bundle, InputPlace};
 
@@ -185,9 +185,9 @@ impl Lowering<'_> {
             }
         }
         let (check, next, done) = (self.code.label(), self.code.label(), self.code.label());
-        self.code.bind(check);
+        self.code.bind_turns(check, Turns::Scan(words));
         self.code.emit(Op::Beq, &[pointer.into(), end.into(), done.into()]);
-        self.code.bind(next);
+        self.code.bind_turns(next, Turns::Spike);
         self.code.emit(Op::Lw, &[word.into(), 0.into(), pointer.into()]);
         self.code.advance(pointer, 4);
         self.code.emit(Op::Beq, &[word.into(), Arg::Zero, check.into()]);
@@ -228,11 +228,11 @@ impl Lowering<'_> {
         let group = (words > 1).then(|| self.code.constant(0));
         let (head, next, marked, unmarked) =
             (self.code.label(), self.code.label(), self.code.label(), self.code.label());
-        self.code.bind(head);
+        self.code.bind_turns(head, Turns::Scan(words));
         let mark = self.code.def_x(Op::Lw, &[0.into(), pointer.into()]);
         self.code.advance(pointer, 4);
         self.code.emit(Op::Beq, &[mark.into(), Arg::Zero, next.into()]);
-        self.code.bind(marked);
+        self.code.bind_turns(marked, Turns::Spike);
         let bit = self.code.def_x(Op::Ctz, &[mark.into()]);
         let below = self.code.def_x(Op::Addi, &[mark.into(), (-1).into()]);
         self.code.emit(Op::And, &[mark.into(), mark.into(), below.into()]);
@@ -277,10 +277,10 @@ impl Lowering<'_> {
         if whole > 0 {
             let end = self.plus(to, i64::from(4 * whole));
             let (group, turn) = (self.code.label(), self.code.label());
-            self.code.bind(group);
+            self.code.bind_turns(group, Turns::Times(whole));
             let mark = self.code.constant(0);
             let left = self.code.constant(32 / UNROLLED);
-            self.code.bind(turn);
+            self.code.bind_turns(turn, Turns::Times(32 / UNROLLED as u32));
             four(&mut self.code, mark, UNROLLED);
             self.code.advance(left, -1);
             self.code.emit(Op::Bne, &[left.into(), Arg::Zero, turn.into()]);
@@ -304,7 +304,7 @@ impl Lowering<'_> {
     /// For each bit of `word`, which is not zero, lowest first; `firsts` are the places of the word's first neuron.
     fn for_each_bit(&mut self, word: Reg, firsts: &[Reg], scales: &[Scale], body: impl FnOnce(&mut Self, &[Reg])) {
         let head = self.code.label();
-        self.code.bind(head);
+        self.code.bind_turns(head, Turns::Spike);
         let bit = self.code.def_x(Op::Ctz, &[word.into()]);
         let below = self.code.def_x(Op::Addi, &[word.into(), (-1).into()]);
         self.code.emit(Op::And, &[word.into(), word.into(), below.into()]);
@@ -343,7 +343,7 @@ impl Lowering<'_> {
             ways.push((self.scale(if agrees { 1 } else { rows.stride }), away));
         }
         let head = self.code.label();
-        self.code.bind(head);
+        self.code.bind_turns(head, Turns::Spike);
         let entry = self.code.def_x(Op::Lw, &[0.into(), next.into()]);
         self.code.advance(next, 4);
         let mut places = Vec::new();

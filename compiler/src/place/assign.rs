@@ -114,6 +114,8 @@ fn place_part(network: &Network, placement: &Placement, part: &DraftPart, alloca
                 address,
                 table,
                 longest: shape.lengths.iter().copied().max().unwrap_or(0),
+                vectors: shape.units(),
+                rows: shape.lengths.len() as u64,
                 base: *base,
                 saturating,
                 ring,

@@ -129,6 +129,10 @@ pub struct SparseRows {
     pub table: u32,
     /// Vectors of synapses in the longest row.
     pub longest: u32,
+    /// Vectors of synapses in all rows.
+    pub vectors: u64,
+    /// Rows.
+    pub rows: u64,
     /// What has to be added to the addresses in the rows; an immediate reaches it.
     pub base: u32,
     /// Whether sums saturate.
@@ -152,6 +156,13 @@ pub struct Marks {
     pub slots: u32,
     /// The word that keeps the place of the latest from run to run, where spikes are carried over.
     pub position: Option<u32>,
+}
+
+impl SparseRows {
+    /// Vectors of synapses in a row, on average.
+    pub fn mean(&self) -> f64 {
+        self.vectors as f64 / self.rows.max(1) as f64
+    }
 }
 
 impl Marks {

@@ -12,7 +12,7 @@ use fenn_isa::csr::{Register, dma_status};
 use super::super::spikes::Open;
 use super::dense::chunks;
 use super::{First, Lowering, Rows, Spikes};
-use crate::ir::{Arg, Reg};
+use crate::ir::{Arg, Reg, Turns};
 use crate::place::{Bundle, Delayed, Dense, SharedRows, SparseRows};
 
 /// What the engine is doing.
@@ -57,7 +57,8 @@ impl Lowering<'_> {
         let end = self.code.x();
         let starts = Rows { first: table, stride: 4 };
         let add = |lowering: &mut Self| lowering.add_sparse_row(&adder, far.buffer, end);
-        self.far_loop(&far, open, starts, &Lengths::Differ { end }, add);
+        let bytes = rows.mean() * f64::from(rows.format.unit_bytes());
+        self.far_loop(&far, open, (starts, bytes), &Lengths::Differ { end }, add);
         self.code.bind(none);
     }
 
@@ -73,7 +74,7 @@ impl Lowering<'_> {
             self.set_length(chunk.bytes());
             let pieces = Rows { first: First::At(rows.address + chunk.first), stride: rows.row_bytes };
             let add = |lowering: &mut Self| lowering.add_row(&sums, far.buffer);
-            self.far_loop(&far, open, pieces, &Lengths::Equal, add);
+            self.far_loop(&far, open, (pieces, chunk.bytes().into()), &Lengths::Equal, add);
             self.store_sums(&sums);
             self.code.bind(none);
         }
@@ -89,7 +90,7 @@ impl Lowering<'_> {
         self.set_length(rows.row_bytes());
         let places = Rows { first: First::At(rows.address), stride: rows.row_bytes() };
         let add = |lowering: &mut Self| lowering.add_delayed_row(&adder, far.buffer);
-        self.far_loop(&far, open, places, &Lengths::Equal, add);
+        self.far_loop(&far, open, (places, rows.row_bytes().into()), &Lengths::Equal, add);
         self.code.bind(none);
     }
 
@@ -103,7 +104,7 @@ impl Lowering<'_> {
         let (block, coming) = (self.code.x(), self.code.constant(0));
         let places = Rows { first: First::At(rows.table), stride: SharedRows::ENTRY };
         let add = |lowering: &mut Self| lowering.add_shared_row(rows, far.buffer, block);
-        self.far_loop(&far, open, places, &Lengths::Placed { block, coming }, add);
+        self.far_loop(&far, open, (places, rows.row_bytes().into()), &Lengths::Placed { block, coming }, add);
         self.code.bind(none);
     }
 
@@ -119,8 +120,16 @@ impl Lowering<'_> {
         self.write_csr(Register::Mm2sCount, bytes);
     }
 
-    /// `rows` are the rows themselves, or where their starts are if they differ in length; `add` adds the row in the buffer.
-    fn far_loop(&mut self, far: &Far, open: Open, rows: Rows, lengths: &Lengths, add: impl FnOnce(&mut Self)) {
+    /// `rows` are the rows themselves, or where their starts are if they differ in length, and a row's bytes on average; `add` adds
+    /// the row in the buffer.
+    fn far_loop(
+        &mut self,
+        far: &Far,
+        open: Open,
+        (rows, mean): (Rows, f64),
+        lengths: &Lengths,
+        add: impl FnOnce(&mut Self),
+    ) {
         let [adding, wait, start, done] = [(); 4].map(|()| self.code.label());
         self.for_each_spike(open, &[rows], true, |lowering, places| {
             let next_spike = lowering.code.label();
@@ -143,7 +152,7 @@ impl Lowering<'_> {
             }
             // Seldom: adding a row takes about as long as bringing one.
             lowering.code.emit(Op::Beq, &[idle.into(), Arg::Zero, wait.into()]);
-            lowering.code.bind(start);
+            lowering.code.bind_turns(start, Turns::Brings(mean));
             lowering.write_csr(Register::Mm2sSrcAddr, row);
             lowering.write_csr(Register::Mm2sDstAddr, far.buffer);
             if let Some(bytes) = bytes {

@@ -6,7 +6,7 @@ use fenn_isa::Op;
 use fenn_isa::memory::Space;
 
 use super::{Address, First, Lowering, Rows, Spikes};
-use crate::ir::{Arg, Reg};
+use crate::ir::{Arg, Reg, Turns};
 use crate::network::Source;
 use crate::place::{Bundle, Marks, Slots, SparseRows};
 
@@ -26,7 +26,7 @@ impl Lowering<'_> {
         let delay = self.code.constant(i64::from(rows.table + 4 * (count * sources + 1)));
         let last = self.plus(delay, i64::from(8 * count));
         let head = self.code.label();
-        self.code.bind(head);
+        self.code.bind_turns(head, Turns::Times(count));
         let back = self.code.def_x(Op::Lw, &[0.into(), delay.into()]);
         let Some(mut spikes) = self.spikes_back(bundle, back) else { return };
         if let (Some((marks, latest)), Spikes::Bits { at, .. }) = (marks, spikes) {
