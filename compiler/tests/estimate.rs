@@ -5,7 +5,7 @@ use fenn_compiler::backend::{Options, compile};
 use fenn_compiler::contract::InputForm;
 use fenn_compiler::description::{self, parse};
 use fenn_compiler::network::{Delays, Network, Phase, Projection, Source, Sparse, Weights};
-use fenn_compiler::place::{RowLayout, WeightMemory};
+use fenn_compiler::place::{DelayCosts, RowLayout, WeightMemory};
 use fenn_isa::image::manifest::InputSpikes;
 use fenn_isa::memory::Space;
 use fenn_iss::observe::profile::Profiler;
@@ -140,6 +140,54 @@ fn rows_that_come_from_dram() {
     assert!((74.0..90.0).contains(&transfer), "{estimate:?}");
     assert!(spike < transfer && estimate.cycles_per_spike() == Some(transfer), "{estimate:?}");
     assert!(estimate.why().contains("DRAM"), "{}", estimate.why());
+}
+
+/// The form of delays that is chosen by cost is the one whose code is reckoned to take less, unless the two are within a fifth of each
+/// other; each is chosen at least once.
+#[test]
+fn delays_in_the_form_that_takes_less() {
+    let options = Options { input: InputForm::Bits, weights: WeightMemory::Vector, ..Options::default() };
+    let mut chosen = [0; 2];
+    for (sources, targets, length, longest) in [
+        (32, 512, 20, 2),
+        (64, 1024, 30, 3),
+        (512, 64, 20, 16),
+        (256, 256, 40, 30),
+        (128, 128, 60, 60),
+        (700, 128, 10, 8),
+    ] {
+        let weights = sparse(sources, targets, length);
+        let delays: Vec<u16> = (0..weights.targets.len()).map(|index| (index % longest) as u16).collect();
+        let weights = Weights::Sparse(weights);
+        let costs = DelayCosts::of(&weights, &delays, sources, targets);
+        let cycles = |delays| {
+            let network = network(sources, targets, LEAKY, weights.clone(), delays);
+            let compiled = compile(&network, &options).unwrap_or_else(|error| panic!("{error}"));
+            let estimates = &compiled.report.estimates;
+            let steps: f64 = estimates.iter().map(|estimate| estimate.step.cycles).sum();
+            steps + f64::from(sources) / 100.0 * estimates[0].cycles_per_spike().unwrap()
+        };
+        let (ring, sorted) = (cycles(Delays::Ring(delays.clone())), cycles(Delays::Sorted(delays.clone())));
+        let takes_ring = matches!(costs.cheaper(delays), Delays::Ring(_));
+        chosen[usize::from(takes_ring)] += 1;
+        let close = (ring - sorted).abs() < 0.2 * ring.min(sorted);
+        println!("{sources} {targets} {length} {longest}: ring {ring:.0} sorted {sorted:.0} {}", costs.why());
+        assert!(close || takes_ring == (ring < sorted), "ring {ring:.0}, sorted {sorted:.0}: {costs:?}");
+    }
+    assert!(chosen.iter().all(|count| *count > 0), "{chosen:?}");
+}
+
+/// A ring that does not fit is not chosen, whatever it costs.
+#[test]
+fn delays_that_no_ring_holds_are_sorted() {
+    let weights = sparse(512, 1024, 40);
+    let delays: Vec<u16> = (0..weights.targets.len()).map(|index| (index % 40) as u16).collect();
+    let costs = DelayCosts::of(&Weights::Sparse(weights), &delays, 512, 1024);
+    // 32 vectors, 40 steps: 1280 sums, and the next power of two.
+    assert_eq!(costs.half_words, 2048);
+    assert!(!costs.ring_fits() && costs.ring < costs.sorted, "{costs:?}");
+    assert!(matches!(costs.cheaper(delays), Delays::Sorted(_)));
+    assert!(costs.why().contains("more than the 512 that a ring may take"), "{}", costs.why());
 }
 
 /// Nobody knows how often a loop of the equations turns; the estimate says what it takes that to be.

@@ -12,7 +12,7 @@ use crate::backend::Compiled;
 use crate::estimate::Estimate;
 use crate::import::{ImportReport, RoundingName};
 use crate::network::{Delays, Network, Phase, Population, Projection, Weights};
-use crate::place::{Alternative, LayoutChoice};
+use crate::place::{Alternative, DelayCosts, LayoutChoice};
 
 /// The explanation for readers.
 pub(super) fn text(loaded: &Loaded, compiled: &Compiled) -> String {
@@ -129,7 +129,11 @@ fn write_projection(out: &mut String, network: &Network, projection: &Projection
         "  {} from {}: {form}, {synapses} synapses{delays}",
         projection.name,
         network.source_name(projection.source)
-    )
+    )?;
+    if let Delays::Ring(steps) | Delays::Sorted(steps) = &projection.delays {
+        writeln!(out, "    {}", DelayCosts::of(&projection.weights, steps, source, target.size).why())?;
+    }
+    Ok(())
 }
 
 /// How the rows of a projection are laid out, and what that is reckoned to cost.

@@ -18,9 +18,9 @@ use crate::network::Network;
 pub(crate) const CHUNK: u32 = 24;
 
 /// Cycles to find a spike and the place of a row that is as long as all others.
-const FIND: f64 = 6.0;
+pub(super) const FIND: f64 = 6.0;
 /// Cycles to look up where a sparse row is, and to jump into the code for its length.
-const LOOK_UP: f64 = 9.0;
+pub(super) const LOOK_UP: f64 = 9.0;
 /// Cycles to start a transfer and to wait for it, besides the transfer.
 const TRANSFER: f64 = 18.0;
 /// Vectors of rows with delays whose time has a register of its own.
