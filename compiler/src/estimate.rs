@@ -2,21 +2,20 @@
 //!
 //! Contract: [`estimate`] reads the final code, the allocator's instructions included, with the timing of a core
 //! ([`Profile`]): instructions are issued in order, each when what it reads is there. How often loops turn is what lowering
-//! knows of them ([`crate::ir::Turns`]). What depends on the data is taken as it is for few spikes: each is alone in its word, rows are
-//! as long as they are on average, and a loop of a neuron's equations turns once.
+//! knows of them ([`crate::ir::Turns`]). What depends on the data is taken as it is for few spikes: each is alone in its word,
+//! rows are as long as they are on average, and a loop of a neuron's equations turns once.
 //!
-//! Not reckoned: what waits from the end of a loop to its next turn, the first transfer of a step, and a branch that another
-//! one drives out of the fetch unit's buffer.
+//! Not reckoned: what waits from the end of a loop to its next turn, the first transfer of a step, which no addition goes along
+//! with, and a branch that another one drives out of the fetch unit's buffer.
 //!
 //! Not here: what to do about it. The choices between layouts ([`crate::place`]) come before there is code.
 
 use std::collections::BTreeMap;
 use std::ops::{AddAssign, Range};
 
-use fenn_isa::Class;
-use fenn_isa::Role;
 use fenn_isa::code::Label;
 use fenn_isa::timing::Profile;
+use fenn_isa::{Class, Role};
 use serde::Serialize;
 
 use crate::ir::{Code, Inst, Item, Reg, Turns};

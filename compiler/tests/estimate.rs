@@ -1,5 +1,5 @@
-//! What is reckoned of a program, against what the simulator counts: within five parts in a hundred for each part of a step, where
-//! spikes are as few as the estimate takes them to be.
+//! What is reckoned of a program, against what the simulator counts: within 5 % for each part of a step (12 % where rows come from
+//! DRAM), where spikes are as few as the estimate takes them to be.
 
 use fenn_compiler::backend::{Options, compile};
 use fenn_compiler::contract::InputForm;
@@ -16,6 +16,8 @@ use rand_pcg::rand_core::{Rng, SeedableRng};
 const STEPS: u32 = 200;
 /// The part of what the simulator counts that an estimate may be off by.
 const TOLERANCE: f64 = 0.05;
+/// The same where rows come from DRAM.
+const TOLERANCE_FAR: f64 = 0.12;
 
 /// `inputs` neurons onto a population of `size` that runs `equations`.
 fn network(inputs: u32, size: u32, equations: &str, weights: Weights, delays: Delays) -> Network {
@@ -38,7 +40,7 @@ const LEAKY: &str = "V = (0.9h10 * V) + I; I = 0.0h10; if (V >= 1.0h10) { Spike(
 
 /// Runs the network with about one neuron in `seldom` spiking in a step, and compares each part.
 #[track_caller]
-fn check(network: &Network, options: &Options, seldom: u32) {
+fn check(network: &Network, options: &Options, seldom: u32, tolerance: f64) {
     let compiled = compile(network, options).unwrap_or_else(|error| panic!("{error}"));
     let manifest = compiled.image.manifest.as_ref().unwrap();
     let mut machine = Machine::from_image(&compiled.image, MachineOptions::default()).unwrap();
@@ -79,8 +81,7 @@ fn check(network: &Network, options: &Options, seldom: u32) {
         let spikes = spikes as f64 * estimate.cycles_per_spike().unwrap_or(0.0);
         let reckoned = f64::from(STEPS) * estimate.step.cycles + spikes;
         let off = (reckoned - found) / found;
-        println!("{}: {reckoned:.0} cycles reckoned, {found:.0} counted", estimate.part);
-        assert!(off.abs() <= TOLERANCE, "{reckoned:.0} cycles reckoned, {found:.0} counted: {estimate:?}");
+        assert!(off.abs() <= tolerance, "{reckoned:.0} cycles reckoned, {found:.0} counted: {estimate:?}");
     }
 }
 
@@ -96,7 +97,7 @@ fn sparse(sources: u32, targets: u32, length: u32) -> Sparse {
 fn dense_rows_and_spikes_as_bits() {
     let weights = Weights::Dense((0..512 * 200).map(|index: i32| (index % 31 - 15) as i16).collect());
     let network = network(512, 200, LEAKY, weights, Delays::None);
-    check(&network, &Options { input: InputForm::Bits, ..Options::default() }, 400);
+    check(&network, &Options { input: InputForm::Bits, ..Options::default() }, 400, TOLERANCE);
 }
 
 #[test]
@@ -108,7 +109,7 @@ fn sparse_rows_and_a_list_of_spikes() {
         weights: WeightMemory::Vector,
         ..Options::default()
     };
-    check(&network, &options, 30);
+    check(&network, &options, 30, TOLERANCE);
 }
 
 #[test]
@@ -116,7 +117,7 @@ fn a_ring_of_sums() {
     let weights = sparse(256, 256, 40);
     let delays = (0..weights.targets.len()).map(|index| (index % 12) as u16).collect();
     let network = network(256, 256, LEAKY, Weights::Sparse(weights), Delays::Ring(delays));
-    check(&network, &Options { weights: WeightMemory::Vector, ..Options::default() }, 200);
+    check(&network, &Options { weights: WeightMemory::Vector, ..Options::default() }, 200, TOLERANCE);
 }
 
 #[test]
@@ -124,7 +125,7 @@ fn synapses_sorted_by_delay() {
     let weights = sparse(512, 256, 40);
     let delays = (0..weights.targets.len()).map(|index| (index % 12) as u16).collect();
     let network = network(512, 256, LEAKY, Weights::Sparse(weights), Delays::Sorted(delays));
-    check(&network, &Options { weights: WeightMemory::Vector, ..Options::default() }, 400);
+    check(&network, &Options { weights: WeightMemory::Vector, ..Options::default() }, 400, TOLERANCE);
 }
 
 /// What the estimate is for: the transfer, not the core, is what a spike waits for.
@@ -140,10 +141,14 @@ fn rows_that_come_from_dram() {
     assert!((74.0..90.0).contains(&transfer), "{estimate:?}");
     assert!(spike < transfer && estimate.cycles_per_spike() == Some(transfer), "{estimate:?}");
     assert!(estimate.why().contains("DRAM"), "{}", estimate.why());
+    // The row of a step's last spike is added when no other is on its way.
+    for seldom in [60, 20, 8, 3] {
+        check(&network, &options, seldom, TOLERANCE_FAR);
+    }
 }
 
-/// The form of delays that is chosen by cost is the one whose code is reckoned to take less, unless the two are within a fifth of each
-/// other; each is chosen at least once.
+/// The form of delays that is chosen by cost is the one whose code is reckoned to take less, unless the two are within a fifth of
+/// each other; each is chosen at least once.
 #[test]
 fn delays_in_the_form_that_takes_less() {
     let options = Options { input: InputForm::Bits, weights: WeightMemory::Vector, ..Options::default() };
@@ -171,7 +176,6 @@ fn delays_in_the_form_that_takes_less() {
         let takes_ring = matches!(costs.cheaper(delays), Delays::Ring(_));
         chosen[usize::from(takes_ring)] += 1;
         let close = (ring - sorted).abs() < 0.2 * ring.min(sorted);
-        println!("{sources} {targets} {length} {longest}: ring {ring:.0} sorted {sorted:.0} {}", costs.why());
         assert!(close || takes_ring == (ring < sorted), "ring {ring:.0}, sorted {sorted:.0}: {costs:?}");
     }
     assert!(chosen.iter().all(|count| *count > 0), "{chosen:?}");
