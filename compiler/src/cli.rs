@@ -84,7 +84,7 @@ pub struct Arguments {
     /// Print memory use, code size and, for NIR and netx, the choice of formats.
     #[arg(long)]
     pub report: bool,
-    /// Print, layer by layer, formats, memory, instructions, and why they are so.
+    /// Print, layer by layer, formats, memory, instructions, the cycles they are reckoned to take, and why they are so.
     #[arg(long, conflicts_with_all = ["report", "json"])]
     pub explain: bool,
     /// Print the report as one JSON object.
@@ -263,6 +263,8 @@ pub enum RowsName {
     Split,
     /// Address and weight in one number, where they fit.
     Packed,
+    /// Rows of convolutions that are equal but for their place once; others as costs least.
+    Shared,
 }
 
 impl From<RowsName> for RowLayout {
@@ -273,6 +275,7 @@ impl From<RowsName> for RowLayout {
             RowsName::Sparse => Self::Sparse,
             RowsName::Split => Self::Split,
             RowsName::Packed => Self::Packed,
+            RowsName::Shared => Self::Shared,
         }
     }
 }

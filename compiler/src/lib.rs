@@ -16,6 +16,7 @@ pub mod contract;
 pub mod description;
 pub mod diagnostic;
 pub mod equation;
+pub mod estimate;
 pub mod export;
 mod hdf5;
 pub mod import;

@@ -6,9 +6,9 @@ use hdf5_pure::{Group, is_hdf5_bytes};
 
 use super::{Layer, Net, NetxError, Neurons, Problem, WHOLE_DECAY, size_of};
 use crate::hdf5::{Archive, Content, Stored, damaged, guarded};
-use crate::import::quantize::with_ring;
 use crate::network::{Convolution, Delays, Sparse, Weights};
 use crate::nir::MAX_FILE_BYTES;
+use crate::place::DelayCosts;
 
 /// More layers than any network has.
 const MOST_LAYERS: usize = 4096;
@@ -438,7 +438,8 @@ impl Fields<'_> {
         for (target, row) in steps.chunks_exact(inputs).enumerate() {
             row.iter().enumerate().for_each(|(source, steps)| delays[source * out + target] = *steps);
         }
-        Ok(Some(with_ring(delays, out)))
+        let costs = DelayCosts::of(weights, &delays, inputs as u32, out as u32);
+        Ok(Some(costs.cheaper(delays)))
     }
 
     /// Delays as Lava has them: fractions are dropped.
@@ -475,7 +476,8 @@ impl Fields<'_> {
         for (source, &steps) in axonal.iter().enumerate() {
             weights.row(source as u32, targets, |synapse| delays[synapse.index] = steps);
         }
-        Ok((weights, with_ring(delays, targets as usize)))
+        let costs = DelayCosts::of(&weights, &delays, axonal.len() as u32, targets);
+        Ok((weights, costs.cheaper(delays)))
     }
 
     fn subgroup(&self, name: &str) -> Result<Option<Group>, Problem> {
