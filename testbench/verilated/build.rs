@@ -7,6 +7,9 @@
 //! `FENN_VERILATED_MODELS` may list, with commas, those to be built, for whoever changes the core and wants to wait for
 //! one only; all others are then missing. `FENN_VERILATED_COVERAGE=1` adds counters of executed lines, `FENN_VERILATED_THREADS=N` makes models of N threads; both
 //! are for builds of their own, in a target folder of their own.
+//!
+//! Models lie in `verilated/` of the target folder, not in a profile's: their C++ is optimised in every profile alike, so what
+//! the tests have built serves a release build too.
 
 use std::collections::{BTreeSet, hash_map::DefaultHasher};
 use std::env;
@@ -71,17 +74,21 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let wanted = env::var("FENN_VERILATED_MODELS").ok();
     let wants = |name: &str| wanted.as_ref().is_none_or(|list| list.split(',').any(|one| one == name));
+    let shared = shared_folder(&out)?;
+    // Two profiles may be built at the same time; the lock ends with this process.
+    let lock = fs::File::create(shared.join("lock"))?;
+    lock.lock()?;
     let mut models = Vec::new();
     for (name, chosen, memories) in MODELS.into_iter().filter(|(name, ..)| wants(name)) {
         let parameters = [chosen, memories].concat();
         let kind = Kind::Core;
-        models.push(Model { name, kind, parameters, files: files.clone(), folder: out.join(name) });
+        models.push(Model { name, kind, parameters, files: files.clone(), folder: shared.join(name) });
     }
     let (name, chosen, memories) = MUTANTS;
     if wants(name) {
-        let files = mutation::apply(Path::new("mutants.toml"), &rtl, &files, &out.join("mutated"))?;
+        let files = mutation::apply(Path::new("mutants.toml"), &rtl, &files, &shared.join("mutated"))?;
         let parameters = [chosen, memories].concat();
-        models.push(Model { name, kind: Kind::Core, parameters, files, folder: out.join(name) });
+        models.push(Model { name, kind: Kind::Core, parameters, files, folder: shared.join(name) });
     }
     let of_cards = [files, file_list(&rtl, "soc.f")?].concat();
     for (name, chosen, memories, properties) in CARDS.into_iter().filter(|(name, ..)| wants(name)) {
@@ -90,7 +97,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             files.extend(file_list(&rtl, list)?);
         }
         let parameters = [chosen, memories].concat();
-        models.push(Model { name, kind: Kind::Card, parameters, files, folder: out.join(name) });
+        models.push(Model { name, kind: Kind::Card, parameters, files, folder: shared.join(name) });
     }
     for model in &models {
         model.make(&verilator)?;
@@ -102,6 +109,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("cargo::rustc-link-lib=static=fenn_model_{}", model.name);
     }
     library(&verilator)
+}
+
+/// `verilated/` in the target folder, which is four levels above what cargo names: target/PROFILE/build/PACKAGE/out.
+fn shared_folder(out: &Path) -> Result<PathBuf, Box<dyn Error>> {
+    let target = out.ancestors().nth(4).ok_or("cargo's OUT_DIR is below the target folder")?;
+    let folder = target.join("verilated");
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
 }
 
 /// The files that a list of `rtl/` has, in its order. The build depends on them.
