@@ -5,19 +5,20 @@
 
 #[path = "soc/common.rs"]
 mod common;
+#[path = "soc/dma.rs"]
+mod dma;
 
 use common::*;
 use fenn_host::transport::{Transport, TransportError};
-use fenn_isa::csr::dma_status;
 use fenn_isa::memory::{MachineConfig, Space};
 use fenn_isa::soc::{
     Access, CARD_REGISTERS, CORE_BLOCK_BYTES, CORE_BLOCKS, CORE_REGISTERS, CardRegister, CoreRegister, FINGERPRINT,
-    IDENT, MOST_CORES, REGISTER_BYTES, VERSION, bus_error, control, core_offset, status, window,
+    IDENT, MOST_CORES, REGISTER_BYTES, VERSION, bus_error, control, status, window,
 };
 use fenn_iss::{Limits, Machine, Options};
 use fenn_verilated::soc::master::{Batch, Burst, Read, Register, Write};
 use fenn_verilated::soc::{Answer, VerilatedCard};
-use rand::{Rng, RngExt, SeedableRng};
+use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
 /// What the parameters of `build.rs` amount to.
