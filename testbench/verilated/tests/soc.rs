@@ -5,8 +5,14 @@
 
 #[path = "soc/common.rs"]
 mod common;
+#[path = "soc/comparison.rs"]
+mod comparison;
 #[path = "soc/dma.rs"]
 mod dma;
+#[path = "soc/driving.rs"]
+mod driving;
+#[path = "soc/reference.rs"]
+mod reference;
 
 use common::*;
 use fenn_host::transport::{Transport, TransportError};
@@ -48,8 +54,8 @@ const BOARD: MachineConfig = MachineConfig {
 
 static EXPECTED: [Expected; 3] = [
     Expected { name: "soc_board", cores: 1, memory: BOARD, dram: 1 << 30, width: 128 },
-    Expected { name: "soc_two", cores: 2, memory: SMALL, dram: 4 << 20, width: 64 },
-    Expected { name: "soc_four", cores: 4, memory: SMALL, dram: 8 << 20, width: 512 },
+    Expected { name: "soc_two", cores: 2, memory: SMALL, dram: 1 << 20, width: 64 },
+    Expected { name: "soc_four", cores: 4, memory: SMALL, dram: 1 << 20, width: 512 },
 ];
 
 fn expected(name: &str) -> &'static Expected {
@@ -634,4 +640,123 @@ fn memories_of_a_running_core() {
         assert_eq!(read(&mut card, window(space, 0) + 8, 12), [0; 12], "{space}: refused words are not written");
     }
     assert_eq!(get_card(&mut card, CardRegister::BusError), 0);
+}
+
+/// A start and the host's words in vector and lane-local memory, at every distance: words are moved or refused, the program runs.
+#[test]
+fn a_start_under_the_hosts_words() {
+    let mut card = card("soc_two");
+    let image = program(
+        "        li a0, 300\n1:      addi a0, a0, -1\n        bnez a0, 1b\n        sw a0, 0(zero)\n        ecall\n",
+    );
+    load(&mut card, 1, &image);
+    set_card(&mut card, CardRegister::IrqEnable, 0b10);
+    let offset = fenn_isa::soc::core_offset(1, CoreRegister::Control);
+    let mut both = 0;
+    for pause in 1..60 {
+        for space in [Space::Vector, Space::LaneLocal] {
+            let (one, other) = (window(space, 1), window(space, 1) + 1024);
+            let words: Vec<u32> = (0..40).map(|word| pause * 1000 + word).collect();
+            let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+            write(&mut card, one, &bytes);
+            write(&mut card, other, &[0xee; 160]);
+            write(&mut card, window(Space::Scalar, 1), &[1; 4]);
+            let batch = Batch {
+                reads: vec![Read { address: one, size: 2, burst: Burst::Incrementing, beats: 40 }],
+                writes: vec![write_of(other, 2, Burst::Incrementing, card.width(), &words)],
+                registers: vec![Register::Pause(pause), Register::Write(offset, control::RUN, 0b1111)],
+            };
+            let outcome = card.perform(batch, deadline()).expect("it answers");
+            let mut refused = 0;
+            for (index, beat) in outcome.reads[0].iter().enumerate() {
+                let lane = 4 * index % 8;
+                let expected = if beat.answer == Answer::Okay { words[index] } else { 0 };
+                assert_eq!(beat.bytes[lane..lane + 4], expected.to_le_bytes(), "{space}, {pause}, word {index}");
+                assert!(beat.answer == Answer::SlaveError || refused == 0, "{space}, {pause}: it stands again");
+                refused += usize::from(beat.answer == Answer::SlaveError);
+            }
+            assert_eq!(finish(&mut card, 1), status::DONE | ECALL, "{space}, {pause}");
+            assert_eq!(word(&mut card, window(Space::Scalar, 1)), 0);
+            let there = read(&mut card, other, 160);
+            let done = there.chunks(4).take_while(|word| **word != [0xee; 4]).count();
+            assert_eq!(there[..4 * done], bytes[..4 * done], "{space}, {pause}");
+            assert!(there[4 * done..].iter().all(|byte| *byte == 0xee), "{space}, {pause}");
+            assert_eq!(outcome.writes[0] == Answer::SlaveError, done < 40, "{space}, {pause}");
+            both += usize::from(refused > 0 && refused < 40);
+        }
+    }
+    assert!(both > 40, "starts came between words: {both}");
+}
+
+// ------------------------------------------------------------------------------------------------------------ latencies
+
+/// Cycles that a batch takes.
+fn cycles(card: &mut VerilatedCard, batch: Batch) -> u64 {
+    let before = card.clock();
+    card.perform(batch, deadline()).expect("it answers");
+    card.clock() - before
+}
+
+/// The cycles of `rtl/README.md`, where nobody hesitates, from the offer of an address to the last answer.
+#[test]
+fn latencies() {
+    let mut card = card("soc_board");
+    let scratch = CardRegister::Scratch.spec().offset;
+    let register = |one| Batch { registers: vec![one], ..Batch::default() };
+    assert_eq!(cycles(&mut card, register(Register::Read(scratch))), 2);
+    assert_eq!(cycles(&mut card, register(Register::Write(scratch, 1, 15))), 3);
+    for space in Space::ALL {
+        for beats in [1, 2, 3, 64] {
+            let place = format!("{space}, {beats} beats");
+            let address = window(space, 0);
+            let read = Read { address, size: 4, burst: Burst::Incrementing, beats };
+            let data = vec![([0; 64], 0xffff); beats as usize];
+            let write = Write { address, size: 4, burst: Burst::Incrementing, beats: data };
+            // A beat has four words here. DRAM gives its first beat, and takes it, six cycles after the address.
+            let beats = u64::from(beats);
+            let (reads, writes) = match space {
+                Space::Instruction | Space::Scalar => (3 + 7 * beats, 5 + 4 * beats),
+                Space::Vector | Space::LaneLocal => (3 + 23 * beats, 5 + 4 * beats),
+                Space::Dram => (10 + beats, 13 + beats),
+            };
+            assert_eq!(cycles(&mut card, Batch { reads: vec![read], ..Batch::default() }), reads, "{place}");
+            assert_eq!(cycles(&mut card, Batch { writes: vec![write], ..Batch::default() }), writes, "{place}");
+        }
+    }
+}
+
+// -------------------------------------------------------------------------------------------------------------- mutants
+
+/// Every mistake of `mutants_soc.toml` makes one of these tests fail, on the card of two cores.
+#[test]
+fn every_mutant_is_caught() {
+    let tests: [(&str, fn()); 14] = [
+        ("slave errors", slave_errors),
+        ("exceptions and resets", exceptions_and_resets),
+        ("halt, resume and step", halt_resume_and_step),
+        ("host and program", host_and_program_see_the_same),
+        ("a running core", memories_of_a_running_core),
+        ("outside", outside_of_two_cores),
+        ("regions", dma::regions_of_two_cores),
+        ("a region that shrinks", dma::a_region_that_shrinks),
+        ("beyond a region", dma::beyond_a_region),
+        ("a start under words", a_start_under_the_hosts_words),
+        ("DRAM that hangs", driving::dram_that_hangs),
+        ("resets under transfers", dma::reset_under_transfers_of_two_cores),
+        ("random accesses", || comparison::against_the_reference("soc_two", 1_000, 500)),
+        ("everything at once", || comparison::everything_at_once("soc_two", 200, 600)),
+    ];
+    let limit = std::time::Duration::from_secs(10);
+    let mutants = fenn_verilated::mutants::all_of_cards();
+    let mut survivors = Vec::new();
+    for number in 0..=mutants.len() as u32 {
+        common::stand_in(Some(number), limit);
+        let caught = tests.iter().find(|(_, test)| std::panic::catch_unwind(test).is_err());
+        match (number.checked_sub(1).map(|index| &mutants[index as usize]), caught) {
+            (None, caught) => assert!(caught.is_none(), "without a mutant: {:?}", caught.map(|(name, _)| name)),
+            (Some(mutant), None) => survivors.push(format!("{number}: {} ({})", mutant.breaks, mutant.file)),
+            (Some(mutant), Some((name, _))) => eprintln!("{number}: {}: {name}", mutant.breaks),
+        }
+    }
+    assert!(survivors.is_empty(), "not caught: {survivors:#?}");
 }

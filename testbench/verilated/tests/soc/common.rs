@@ -1,5 +1,6 @@
 //! What tests of a card share: programs, starting and stopping.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use fenn_assembler::assemble_text;
@@ -11,14 +12,28 @@ use fenn_verilated::soc::VerilatedCard;
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
 
-/// No test should come near it.
+thread_local! {
+    /// How long anything may take, and the mutant that stands for the card of two cores in this thread, if one does.
+    static SETTINGS: Cell<(Duration, Option<u32>)> = const { Cell::new((Duration::from_secs(600), None)) };
+}
+
+/// In this thread, `soc_two` is a mutant from now on, or itself again, and deadlines are so long.
+pub(crate) fn stand_in(mutant: Option<u32>, limit: Duration) {
+    SETTINGS.set((limit, mutant));
+}
+
+/// No test of the card as it is should come near it.
 pub(crate) fn deadline() -> Deadline {
-    Deadline::after(Duration::from_secs(600))
+    Deadline::after(SETTINGS.get().0)
 }
 
 /// The card with this name, with a host and DRAM that never hesitate.
 pub(crate) fn card(name: &str) -> VerilatedCard {
-    VerilatedCard::new(name).unwrap_or_else(|error| panic!("{name}: {error}"))
+    let card = match SETTINGS.get().1.filter(|_| name == "soc_two") {
+        Some(mutant) => VerilatedCard::mutant("soc_mutants", mutant),
+        None => VerilatedCard::new(name),
+    };
+    card.unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
 /// A pace that hesitates.
