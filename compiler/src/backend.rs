@@ -15,6 +15,7 @@ use fenn_isa::timing::{FENN, Profile};
 use serde::Serialize;
 
 use crate::contract::{InputForm, describe};
+use crate::estimate::{Estimate, estimate};
 use crate::ir::{Code, Inst, Item};
 use crate::lower::{Limits, lower};
 use crate::network::Network;
@@ -83,6 +84,8 @@ pub struct Report {
     pub instructions: usize,
     /// Instructions of each part of the program, in order.
     pub parts: Vec<Part>,
+    /// What the parts of a step are reckoned to take.
+    pub estimates: Vec<Estimate>,
     /// Scalar and vector values kept in memory for want of registers.
     pub spilled: [u32; 2],
 }
@@ -178,7 +181,8 @@ pub fn compile(network: &Network, options: &Options) -> Result<Compiled, Compile
     image.manifest = Some(describe(network, &placement, &image));
     image.sort();
     image.check()?;
-    let report = report(&image, &placement, &options.config, linked.words.len(), spilled);
+    let mut report = report(&image, &placement, &options.config, linked.words.len(), spilled);
+    report.estimates = estimate(&code, options.profile);
     Ok(Compiled { image, report, listing })
 }
 
@@ -272,6 +276,7 @@ fn report(
         memories: memories.collect(),
         instructions,
         parts: parts.collect(),
+        estimates: Vec::new(),
         spilled,
     }
 }

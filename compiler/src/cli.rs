@@ -22,6 +22,7 @@ use crate::import::{
     Comparison, ForcedFormat, ForcedRounding, ImportError, Method, Record, Reset, RoundingName, SpikeFrom,
 };
 use crate::network::Readout;
+use crate::netx::NetxError;
 use crate::nir::NirError;
 use crate::place::{RowLayout, WeightMemory};
 
@@ -36,6 +37,8 @@ Examples:
   fenn-cc braille.nir --dt 1e-4 --calibrate sample0.csv --report -o braille.elf
   fenn-cc network.toml --record all --window last:20 -o recorded.elf
   fenn-cc network.toml --check
+  fenn-cc gestures.net --steps 300 --calibrate samples.npy --report
+  fenn-cc checkpoints/ --architecture network.toml -o network.elf
   fenn-cc cnn.nir --dt 1 --steps 100 --check --explain
   fenn-cc network.toml --check --export-nir network.nir
 
@@ -49,7 +52,8 @@ Exit codes:
 #[derive(Debug, Clone, Parser)]
 #[command(name = "fenn-cc", version, after_help = HELP)]
 pub struct Arguments {
-    /// The network: a description (TOML), or a NIR graph (HDF5).
+    /// The network: a description (TOML), a NIR graph (HDF5), a netx file of Lava (.net), or a directory of trained arrays (with
+    /// --architecture).
     #[arg(required_unless_present = "completions")]
     pub network: Option<PathBuf>,
     /// The program to write; by default the network's name with .elf, in the current directory.
@@ -67,16 +71,20 @@ pub struct Arguments {
     /// Keep only the steps from FROM on, every EVERY-th of them, or the last N, of what is recorded.
     #[arg(long, value_name = "FROM[:EVERY]|last:N")]
     pub window: Option<Kept>,
-    /// Seed of everything random: in a description, its equations, synapses and values; or in the calibration of a NIR graph.
+    /// Seed of everything random: in a description, its equations, synapses and values; or in the calibration of a NIR graph or a netx
+    /// file.
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// The description (TOML) of the network whose trained arrays are in the directory.
+    #[arg(long, value_name = "FILE.toml")]
+    pub architecture: Option<PathBuf>,
     /// Let a description name files outside its own directory.
     #[arg(long)]
     pub allow_outside: bool,
-    /// Print memory use, code size and, for NIR, the choice of formats.
+    /// Print memory use, code size and, for NIR and netx, the choice of formats.
     #[arg(long)]
     pub report: bool,
-    /// Print, layer by layer, formats, memory, instructions, and why they are so.
+    /// Print, layer by layer, formats, memory, instructions, the cycles they are reckoned to take, and why they are so.
     #[arg(long, conflicts_with_all = ["report", "json"])]
     pub explain: bool,
     /// Print the report as one JSON object.
@@ -120,7 +128,7 @@ pub struct Arguments {
     /// How a run's steps become one number per output neuron; by default the number of spikes, or the greatest potential.
     #[arg(long, help_heading = NIR)]
     pub readout: Option<ReadoutName>,
-    /// Typical spikes, on which number formats are tried; may be repeated.
+    /// Typical spikes, on which number formats are tried (netx files' too); may be repeated.
     #[arg(long, value_name = "FILE", help_heading = NIR)]
     pub calibrate: Vec<PathBuf>,
     /// A number format that is not to be searched for; may be repeated.
@@ -255,6 +263,8 @@ pub enum RowsName {
     Split,
     /// Address and weight in one number, where they fit.
     Packed,
+    /// Rows of convolutions that are equal but for their place once; others as costs least.
+    Shared,
 }
 
 impl From<RowsName> for RowLayout {
@@ -265,6 +275,7 @@ impl From<RowsName> for RowLayout {
             RowsName::Sparse => Self::Sparse,
             RowsName::Split => Self::Split,
             RowsName::Packed => Self::Packed,
+            RowsName::Shared => Self::Shared,
         }
     }
 }
@@ -295,8 +306,9 @@ impl Arguments {
         }
     }
 
-    /// The first option given that only NIR graphs have.
-    fn first_for_nir(&self) -> Option<&'static str> {
+    /// The first option given that a file of this kind does not have.
+    fn foreign(&self, kind: front::Kind) -> Option<&'static str> {
+        let calibrated = kind == front::Kind::Netx;
         let options = [
             ("--dt", self.dt.is_some()),
             ("--method", self.method.is_some()),
@@ -304,7 +316,7 @@ impl Arguments {
             ("--compare", self.compare.is_some()),
             ("--spike-from", self.spike_from.is_some()),
             ("--readout", self.readout.is_some()),
-            ("--calibrate", !self.calibrate.is_empty()),
+            ("--calibrate", !self.calibrate.is_empty() && !calibrated),
             ("--format", !self.format.is_empty()),
             ("--rounding", self.rounding.is_some()),
             ("--round", !self.round.is_empty()),
@@ -350,6 +362,9 @@ pub enum Failure {
     /// The NIR file is wrong.
     #[error(transparent)]
     Nir(#[from] NirError),
+    /// The netx file is wrong, or cannot be imported.
+    #[error(transparent)]
+    Netx(#[from] NetxError),
     /// The NIR graph cannot be imported.
     #[error("{}", .errors.iter().map(|error| format!("{}: {error}", path.display())).collect::<Vec<_>>().join("\n"))]
     Import {
@@ -415,6 +430,7 @@ impl Failure {
             Self::Description(_)
             | Self::Drawn(_)
             | Self::Nir(_)
+            | Self::Netx(_)
             | Self::Import { .. }
             | Self::Export { .. }
             | Self::Samples(_)
@@ -444,17 +460,43 @@ pub fn run(arguments: &Arguments, terminal: Terminal) -> Result<Printed, Failure
     config.check()?;
     let output = arguments.output.clone().unwrap_or_else(|| front::default_output(path));
     let output = (!arguments.check).then_some(output);
-    output.as_deref().map_or(Ok(()), |output| check_output(path, output))?;
-    let mut loaded = if front::is_nir(path) {
-        front::graph(path, arguments, terminal.progress)?
-    } else if let Some(option) = arguments.first_for_nir() {
+    for network in [Some(path), arguments.architecture.as_ref()].into_iter().flatten() {
+        output.as_deref().map_or(Ok(()), |output| check_output(network, output))?;
+    }
+    match (&arguments.architecture, path.is_dir()) {
+        (None, true) => {
+            let message = format!(
+                "{} is a directory; give the description of the network whose trained arrays it holds with --architecture",
+                path.display()
+            );
+            return Err(Failure::Usage(message));
+        }
+        (Some(_), false) => {
+            let message =
+                format!("--architecture is for a directory of trained arrays, which {} is not", path.display());
+            return Err(Failure::Usage(message));
+        }
+        _ => {}
+    }
+    let kind = front::kind(path);
+    if let Some(option) = arguments.foreign(kind).filter(|_| kind != front::Kind::Nir) {
+        let what = match kind {
+            front::Kind::Netx => "a netx file, which leaves nothing of the kind open",
+            _ => "a description, which states such things itself",
+        };
+        return Err(Failure::Usage(format!("{option} is for NIR graphs, and {} is {what}", path.display())));
+    }
+    if kind == front::Kind::Netx && arguments.export_nir.is_some() {
         let message = format!(
-            "{option} is for NIR graphs, and {} is a description, which states such things itself",
+            "--export-nir cannot write {}: no NIR node decays as the neurons of netx files do, rounding towards 0",
             path.display()
         );
         return Err(Failure::Usage(message));
-    } else {
-        front::description(path, arguments, terminal.color)?
+    }
+    let mut loaded = match kind {
+        front::Kind::Nir => front::graph(path, arguments, terminal.progress)?,
+        front::Kind::Netx => front::net(path, arguments, terminal.progress)?,
+        front::Kind::Description => front::description(path, arguments, terminal.color)?,
     };
     if let Some(kept) = arguments.window {
         let steps = loaded.network.steps;

@@ -86,11 +86,14 @@
 //! - `{ distribution = "normal", mean = 1, sd = 0.1 }`: a random number for each neuron or synapse. Distributions are `uniform`
 //!   (`min`, `max`), `normal` and `lognormal` (`mean`, `sd`; of the logarithm), `exponential` (`mean`), `gamma` (`shape`,
 //!   `mean`) and `binomial` (`trials`, `probability`); all but the first may have bounds `min` and `max`, outside which numbers
-//!   are drawn again.
+//!   are drawn again;
+//! - `{ checkpoint = "Pop2-Bias" }`: the array of that name of a checkpoint (below).
 //!
 //! Files may have rows longer than needed: `columns = 128` states their length; what is behind the last neuron must be 0.
 //! `format = "s9.6"` states what codes mean, and is checked. `scale = "1/64"` multiplies the numbers of a file or a
-//! distribution, after which integers are real numbers.
+//! distribution, after which integers are real numbers. `bits = 8` rounds real numbers to so many bits: to whole multiples of a
+//! power of two, which is `step = "2^-6"`, or else the least that leaves no more than the largest `100 − percentile` percent of the
+//! numbers outside (by default none); those are clipped. The report has the power and how many were clipped.
 //!
 //! # Synapses
 //! `connectivity` says which neurons are joined:
@@ -114,6 +117,20 @@
 //! `file` or `distribution`. With one per synapse, `by = "ring"` (default) adds weights at once to sums that wait in a ring, `by =
 //! "sorted"` keeps spikes until they are due. `longest = 63` refuses longer delays, and with `clip = true` shortens them.
 //!
+//! # Trained arrays
+//! mlGeNN leaves a directory of files `PREFIX-OBJECT-VARIABLE.npy` after training, a checkpoint. It is named by
+//!
+//! ```toml
+//! [checkpoint]
+//! directory = "checkpoints"
+//! prefix = "99"          # the epoch; by default the only one there is, or `best`
+//! ```
+//!
+//! or on the command line (`fenn-cc DIRECTORY --architecture network.toml`), which goes before the file. A projection with
+//! `checkpoint = "Conn_Pop0_Pop1"` takes the object's weights (`g`), its delays if there are such (`d`, rounded to steps), and its pairs if
+//! it is sparse (`pre_ind`, `post_ind`); `weights = { bits = 8 }` and `delays = { longest = 63, clip = true }` say more about them. A
+//! value `{ checkpoint = "Pop2-Bias" }` takes any other variable. Arrays that nothing takes are told in a warning.
+//!
 //! Not here: the equations' language (see [`crate::equation`]).
 
 use std::path::{Path, PathBuf};
@@ -133,10 +150,10 @@ mod random;
 mod rules;
 mod table;
 
-pub use codes::{Conversion, Drawn};
+pub use codes::{Conversion, Drawn, Grid};
 
 /// What the command line has to say about a description.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Options {
     /// Time steps in one run instead of the description's, 1 to 2³¹ − 1.
     pub steps: Option<u32>,
@@ -145,6 +162,8 @@ pub struct Options {
     /// Whether the files that a description names may lie outside its directory. A description from somebody else could
     /// otherwise read whatever its reader may.
     pub allow_outside: bool,
+    /// A directory of trained arrays instead of the description's.
+    pub checkpoint: Option<PathBuf>,
 }
 
 /// A description that makes sense.
@@ -266,9 +285,11 @@ pub fn parse(text: &str, name: &str, directory: &Path, options: &Options) -> Res
         seed: 1,
         drawn: Vec::new(),
         anywhere: options.allow_outside,
+        checkpoint: None,
     };
     let mut builder = build::Builder::new(reader);
     builder.file(table.get_ref(), options);
+    builder.reader.unused();
     let build::Builder { reader, foreign, network, .. } = builder;
     let codes::Reader { mut problems, conversions, drawn, .. } = reader;
     let wrong = |problems: &[Diagnostic]| problems.iter().any(|problem| problem.severity == Severity::Error);

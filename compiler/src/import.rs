@@ -20,7 +20,7 @@ mod options;
 pub mod quantize;
 mod report;
 mod score;
-mod trains;
+pub(crate) mod trains;
 mod trial;
 mod wiring;
 

@@ -9,7 +9,7 @@
 //!
 //! Not here: which instructions to choose ([`crate::lower`]) and which real registers ([`crate::regalloc`]).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fenn_isa::code::Label;
 use fenn_isa::operand::OperandKind;
@@ -172,6 +172,22 @@ pub enum Item {
     Inst(Inst),
 }
 
+/// What lowering knows of how often code is executed. Nothing but [`crate::estimate`] relies on it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Turns {
+    /// A loop that turns so often whenever it is entered.
+    Times(u32),
+    /// A loop over so many words, in which spikes are looked for; what is done for a spike is in a shorter loop.
+    Scan(u32),
+    /// A loop that turns for each spike, or for each word with spikes.
+    Spike,
+    /// The first of the targets of a computed jump, of which so many are passed through on average, the last one, which ends them,
+    /// left out.
+    Units(f64),
+    /// Where a transfer of so many bytes from DRAM begins, on average.
+    Brings(f64),
+}
+
 /// A program on virtual registers.
 #[derive(Debug, Clone, Default)]
 pub struct Code {
@@ -181,6 +197,8 @@ pub struct Code {
     pub names: Vec<Option<String>>,
     /// The labels at which a host may start the program: no register holds anything there.
     pub entries: BTreeSet<Label>,
+    /// What is known of loops and other code, by the label at its beginning.
+    pub turns: BTreeMap<Label, Turns>,
     /// Virtual registers in use: scalar, vector.
     counts: [u32; 2],
 }
@@ -188,7 +206,9 @@ pub struct Code {
 impl Code {
     /// The same registers and labels, and nothing to execute yet.
     pub(crate) fn without_items(&self) -> Self {
-        Self { items: Vec::new(), names: self.names.clone(), entries: self.entries.clone(), counts: self.counts }
+        let Self { items: _, names, entries, turns, counts } = self;
+        let (names, entries, turns) = (names.clone(), entries.clone(), turns.clone());
+        Self { items: Vec::new(), names, entries, turns, counts: *counts }
     }
 
     /// Every instruction, in order.
@@ -236,6 +256,12 @@ impl Code {
     /// Binds `label` here.
     pub fn bind(&mut self, label: Label) {
         self.items.push(Item::Label(label));
+    }
+
+    /// Binds `label` here, of which something is known.
+    pub fn bind_turns(&mut self, label: Label, turns: Turns) {
+        self.turns.insert(label, turns);
+        self.bind(label);
     }
 
     /// Binds a new label here that becomes a symbol of the program.

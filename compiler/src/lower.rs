@@ -65,6 +65,8 @@ struct StepPointers {
     events: Vec<Vec<Option<Reg>>>,
     /// For each ring of sums: how many bytes it has turned.
     rings: Vec<Reg>,
+    /// For each bundle with marks: how many bytes behind the first slot of marks the latest is.
+    marks: Vec<Option<Reg>>,
     /// To the vectors of the step or, if the step is not kept, of the next one that is, for each population's recorded
     /// variables.
     records: Vec<Vec<Option<Reg>>>,

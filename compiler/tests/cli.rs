@@ -362,3 +362,25 @@ fn instructions_are_arranged_for_the_core_that_is_named() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("there is no such profile; there are fenn cv32e40x functional"), "{said}");
 }
+
+/// What a layer is reckoned to take is told with the reason, in figures that add up.
+#[test]
+fn explanations_have_cycles() {
+    let files = files();
+    let output = run(&files, &["network.toml", "--check", "--explain"]);
+    let text = stdout(&output);
+    let mut lines = text.lines();
+    let mut behind = |start: &str| {
+        lines.find(|line| line.trim_start().starts_with(start)).unwrap_or_else(|| panic!("{start}: {text}"));
+        lines.next().unwrap().trim().to_owned()
+    };
+    let numbers = |line: &str| -> Vec<u32> { line.split(' ').filter_map(|word| word.parse().ok()).collect() };
+    let spikes = behind("propagate_in_hid:");
+    let [_, cycles, instructions, waits] = numbers(&spikes)[..] else { panic!("{spikes}") };
+    assert!(cycles.abs_diff(instructions + waits) <= 1 && instructions > 4, "{spikes}");
+    assert!(spikes.ends_with(" of waiting for a spike"), "{spikes}");
+    let update = behind("update_hidden:");
+    let [cycles, instructions, waits] = numbers(&update)[..] else { panic!("{update}") };
+    assert!(cycles.abs_diff(instructions + waits) <= 1 && instructions > 4, "{update}");
+    assert!(update.starts_with("about ") && update.ends_with(" of waiting in a step"), "{update}");
+}

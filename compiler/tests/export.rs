@@ -161,6 +161,28 @@ fn delays_survive() {
     assert_eq!(own.delays, Delays::Uniform(2));
 }
 
+/// Three delays to few neurons need only a small ring. To many, the ring is a turn of a loop for every 32 of them in every step;
+/// three looks at one word of spikes are less.
+#[test]
+fn delays_take_the_form_that_costs_less() {
+    let delays = |targets| {
+        let steps = [0.0, 1.0, 2.0, 1.0].map(|steps| steps * 1e-3);
+        let graph = graph(
+            vec![
+                ("in", input(4)),
+                ("d", Node::Delay { delay: tensor(steps.to_vec()) }),
+                ("w", linear(targets, 4, 1)),
+                ("n", lif(targets, 0.0)),
+                ("out", output(targets)),
+            ],
+            &[("in", "d"), ("d", "w"), ("w", "n"), ("n", "out")],
+        );
+        assert_same(&graph, &options(20, 1e-3)).projections.remove(0).delays
+    };
+    assert!(matches!(delays(3), Delays::Ring(_)));
+    assert!(matches!(delays(640), Delays::Sorted(_)));
+}
+
 #[test]
 fn images_survive() {
     let conv = |padding| {

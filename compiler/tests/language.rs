@@ -169,3 +169,52 @@ fn adaptive_exponential_neurons() {
          if (V > 1.0h11) { Spike(); V = -0.6h11; W += 0.05h11; }",
     );
 }
+
+/// What stands behind a `break` or a `continue` in the same branch is for no lane, while other lanes go on with the loop. The
+/// expectation is worked out by hand, for neuron `n` with `Z = n`; the interpreter has no part in it.
+#[test]
+fn what_stands_behind_a_break_or_a_continue_is_for_no_lane() {
+    let text = "name = \"test\"\nsteps = 1\nstate = \"reset\"\n[[population]]\nname = \"cells\"\nsize = 6\n\
+        events = [\"Spike\"]\nequations = '''
+            for (int16_t i = 0; i < 4; i++) {
+                N++;
+                if (i == Z) { L = i; break; L = 100; Spike(); }
+                if (i == 1) { S++; continue; S += 50; Spike(); }
+                D++;
+            }
+            while (B < 3) { B++; break; B += 20; Spike(); }
+            if (L == 2) { Spike(); }'''
+        [population.variables]
+        Z = { type = \"int16_t\", initial = [0, 1, 2, 3, 4, 5] }
+        N = { type = \"int16_t\", initial = 0 }
+        L = { type = \"int16_t\", initial = -1 }
+        S = { type = \"int16_t\", initial = 0 }
+        D = { type = \"int16_t\", initial = 0 }
+        B = { type = \"int16_t\", initial = 0 }\n";
+    let names = ["N", "L", "S", "D", "B"];
+    let outputs: String =
+        names.iter().map(|name| format!("[[output]]\npopulation = \"cells\"\nvariable = \"{name}\"\n")).collect();
+    let text = format!("{text}{outputs}[[record]]\npopulation = \"cells\"\nevent = \"Spike\"\n");
+    let described = parse(&text, "test.toml", ".".as_ref(), &Options::default());
+    let network = described.unwrap_or_else(|remarks| panic!("{}", remarks.render(false))).network;
+    let compiled = compile(&network, &backend::Options::default()).unwrap_or_else(|error| panic!("{error}"));
+    let manifest = compiled.image.manifest.as_ref().unwrap();
+    let options = MachineOptions { strict: true, ..MachineOptions::default() };
+    let mut machine = Machine::from_image(&compiled.image, options).unwrap();
+    let outcome = machine.run(Limits { instructions: Some(100_000), ..Limits::default() }, &mut ());
+    assert!(matches!(outcome.stop, Stop::Ecall { .. }), "{:?}", outcome.stop);
+    // Iterations begun; where the loop was left; iterations cut short; whole iterations; turns of the second loop.
+    let expected =
+        [[1, 2, 3, 4, 4, 4], [0, 1, 2, 3, -1, -1], [0, 0, 1, 1, 1, 1], [0, 1, 1, 2, 3, 3], [1, 1, 1, 1, 1, 1]];
+    for ((name, expected), output) in names.iter().zip(expected).zip(&manifest.outputs) {
+        let Data::Values(array) = &output.data else { panic!("variables are numbers") };
+        let mut bytes = [0; 12];
+        machine.read(Space::Vector, array.address, &mut bytes).unwrap();
+        let found: Vec<i16> = bytes.chunks_exact(2).map(|code| i16::from_le_bytes([code[0], code[1]])).collect();
+        assert_eq!(found, expected, "{name}");
+    }
+    let Data::Spikes(array) = &manifest.recordings[0].data else { panic!("events are spikes") };
+    let mut word = [0; 4];
+    machine.read(Space::Scalar, array.address, &mut word).unwrap();
+    assert_eq!(u32::from_le_bytes(word), 1 << 2, "only the neuron that left the loop in its third iteration spikes");
+}

@@ -4,8 +4,8 @@
 use fenn_compiler::backend::{CompileError, Options, compile};
 use fenn_compiler::kernel::{Kernel, Slot, Stmt, Type};
 use fenn_compiler::network::{
-    Delays, Encoding, Input, Network, Output, Phase, Population, Projection, Quantity, Readout, Recording, Source,
-    Sparse, StatePolicy, Values, Variable, Weights, Window,
+    Convolution, Delays, Encoding, Input, Network, Output, Phase, Population, Projection, Quantity, Readout, Recording,
+    Source, Sparse, StatePolicy, Values, Variable, Weights, Window,
 };
 use fenn_compiler::place::{Home, Part, Placement, RowFormat, RowLayout, SparseRows, WeightMemory, place};
 use fenn_isa::fixed::Format;
@@ -258,7 +258,63 @@ fn read_row(placement: &Placement, rows: &SparseRows, first: u32, row: u32) -> V
     found
 }
 
+/// A convolution from two channels of `[height, width]` to two, and the size of its target.
+fn convolution([height, width]: [u32; 2], extent: u32, stride: u32, padding: u32, pool: u32) -> (Convolution, u32) {
+    let size = |side: u32| ((side / pool + 2 * padding).saturating_sub(extent)) / stride + 1;
+    let target = [2, size(height), size(width)];
+    let kernel = (0..4 * extent * extent).map(|index| (index * 7 % 11) as i16 - 5).collect();
+    let convolution = Convolution {
+        kernel,
+        extent: [extent; 2],
+        source: [2, height, width],
+        pool: [pool; 2],
+        target,
+        stride: [stride; 2],
+        padding: [padding; 2],
+        dilation: [1; 2],
+        groups: 1,
+    };
+    (convolution, target.iter().product())
+}
+
 proptest! {
+    /// What neurons share is, at each neuron's place, what the convolution is by its definition.
+    #[test]
+    fn shared_rows_hold_a_convolution(
+        sides in (4..20u32, 4..20u32),
+        (extent, stride, padding, pool) in (1..4u32, 1..3u32, 0..2u32, 1..3u32),
+        weights in prop::sample::select(vec![WeightMemory::Vector, WeightMemory::Dram]),
+    ) {
+        let (kernel, size) = convolution([sides.0, sides.1], extent, stride, padding, pool);
+        let (sources, shape) = (kernel.source.iter().product(), kernel.target);
+        let kernel = Weights::Convolution(kernel);
+        let one = vec![projection("a", INPUT, (0, 1), kernel.clone())];
+        let options = Options { rows: RowLayout::Shared, weights, ..Options::default() };
+        let placement = placed(&network(sources, &[size], true, one), &options);
+        // Rows that are too irregular are sparse or dense; most are not.
+        if let [Part::Shared(rows)] = &placement.bundles[0].parts[..] {
+            let Home::Lane { row: home } = placement.populations[0].variables[1] else { panic!("not in the lanes") };
+            let (scalar, memory) = (contents(&placement, Space::Scalar), contents(&placement, rows.space));
+            let word = |at: u32| u32::from_le_bytes(scalar[at as usize..at as usize + 4].try_into().unwrap());
+            for source in 0..sources {
+                let (row, first) = (word(rows.table + 8 * source), word(rows.table + 8 * source + 4));
+                let mut found = Vec::new();
+                for (vector, distance) in (0..).zip(&rows.distances) {
+                    let block = (first + distance) / 2 - home;
+                    let codes = (0..32).map(|lane| (32 * block + lane, half(&memory, row + 64 * vector + 2 * lane)));
+                    found.extend(codes.filter(|(_, weight)| *weight != 0));
+                }
+                let mut expected = Vec::new();
+                kernel.row(source, size, |synapse| expected.push((synapse.target, synapse.weight)));
+                expected.retain(|(_, weight)| *weight != 0);
+                prop_assert_eq!(found, expected, "neuron {}", source);
+            }
+        } else {
+            let [_, height, width] = shape;
+            prop_assert!(height * width % 32 != 0 || 32 % width != 0, "{}x{}: regular grids are shared", height, width);
+        }
+    }
+
     /// Each row holds its synapses but for weights of 0, those of a target in their order, in as few vectors as its
     /// fullest lane asks for.
     #[test]

@@ -633,7 +633,8 @@ fn options() -> impl Strategy<Value = Options> {
         1 => Just(WeightMemory::Vector),
         2 => Just(WeightMemory::Dram)
     ];
-    let layouts = [RowLayout::Auto, RowLayout::Dense, RowLayout::Sparse, RowLayout::Split, RowLayout::Packed];
+    let layouts =
+        [RowLayout::Auto, RowLayout::Dense, RowLayout::Sparse, RowLayout::Split, RowLayout::Packed, RowLayout::Shared];
     // All five projections in straight code, with neuron programs that may be long.
     let config = MachineConfig { instruction_bytes: 1 << 16, ..MachineConfig::default() };
     let inputs = prop::sample::select(vec![InputForm::Bits, InputForm::List(None)]);
@@ -793,6 +794,74 @@ fn without_a_host_nothing_spikes() {
         assert!(outcome.stop.is_end(), "{}", outcome.stop);
         let Data::Values(array) = &image.manifest.unwrap().outputs[0].data else { panic!("values") };
         assert_eq!(read_values(&machine, array, 3, 0), [[5, 5, 5]]);
+    }
+}
+
+/// Spikes of so many neurons that marks of their words are several words, delayed by more than a ring of few slots: from an
+/// input and from a population, in vector memory and in DRAM.
+#[test]
+fn many_neurons_with_sorted_delays_are_exact() {
+    let ty = Type { format: Format::UNIT, saturating: true };
+    let add = |a: Expr, b: Expr| Expr::Binary { op: BinaryOp::AddSaturating, left: a.into(), right: b.into() };
+    let kernel = Kernel {
+        variables: (0..VARIABLES).map(|index| Slot { name: format!("V{index}"), ty }).collect(),
+        events: vec!["Spike".to_owned()],
+        body: vec![
+            Stmt::Assign { place: Place::Variable(1), value: add(Expr::Variable(1), Expr::Random) },
+            Stmt::If {
+                condition: Cond::Compare {
+                    op: CompareOp::Greater,
+                    left: Expr::Variable(1),
+                    right: Expr::Constant(32_000),
+                },
+                then: vec![Stmt::Emit(0), Stmt::Assign { place: Place::Variable(1), value: Expr::Constant(i16::MIN) }],
+                otherwise: vec![],
+            },
+        ],
+        ..Kernel::default()
+    };
+    let population = |name: &str, size| Population {
+        name: name.to_owned(),
+        size,
+        kernel: kernel.clone(),
+        variables: vec![Variable { initial: Values::Uniform(0), reset: true }; VARIABLES],
+        parameters: vec![],
+    };
+    let sparse = |sources: u32, salt: u64| {
+        let mut numbers = Numbers::new(salt);
+        let rows = (0..sources).map(|_| (0..3).map(|_| (numbers.below(70), numbers.below(40) as i16 - 20)).collect());
+        let weights = Sparse::from_rows(rows.collect::<Vec<_>>());
+        let delays = Delays::Sorted(weights.targets.iter().map(|_| [0, 1, 4, 9][numbers.below(4) as usize]).collect());
+        (Weights::Sparse(weights), delays)
+    };
+    let projection = |index: usize, source, sources| {
+        let (weights, delays) = sparse(sources, index as u64);
+        Projection { name: format!("sorted {index}"), source, target: 1, variable: 0, weights, delays }
+    };
+    // Marks are whole words and a part of one, a part only, or whole words only.
+    let sizes = [(1029, 2100), (288, 1024)];
+    for (state, (listening, many)) in
+        [StatePolicy::Reset, StatePolicy::Carried].into_iter().flat_map(|state| sizes.map(|sizes| (state, sizes)))
+    {
+        let network = with_all_outputs(Network {
+            name: "sorted".to_owned(),
+            time_step_ms: None,
+            steps: 14,
+            state,
+            seed: 1,
+            inputs: vec![Input { name: "input".to_owned(), size: listening, encoding: Encoding::Spikes }],
+            populations: vec![population("many", many), population("few", 70)],
+            projections: vec![
+                projection(0, Source::Input(0), listening),
+                projection(1, Source::Events { population: 0, event: 0 }, many),
+            ],
+            schedule: vec![Phase::Propagate(0), Phase::Update(0), Phase::Propagate(1), Phase::Update(1)],
+            outputs: vec![],
+            recordings: vec![],
+        });
+        for weights in [WeightMemory::Vector, WeightMemory::Dram] {
+            check_with(&network, &Options { weights, ..Options::default() });
+        }
     }
 }
 

@@ -1,17 +1,18 @@
 //! What became of each layer of a network, and why.
 //!
 //! Contract: [`text`] prints one section per population, in the order in which they are updated, with the projections onto it: number
-//! formats and how they were found, what arrives and in which form it is stored, memory and instructions. It decides nothing: all it
-//! prints is in the network, in the import's report and in the back end's.
+//! formats and how they were found, what arrives and in which form it is stored, memory, instructions and the cycles they are
+//! reckoned to take. It decides nothing: all it prints is in the network, in the import's report and in the back end's.
 
 use std::fmt::{self, Write};
 
 use super::front::Loaded;
 use super::report::{Table, choices};
 use crate::backend::Compiled;
+use crate::estimate::Estimate;
 use crate::import::{ImportReport, RoundingName};
 use crate::network::{Delays, Network, Phase, Population, Projection, Weights};
-use crate::place::{Alternative, LayoutChoice};
+use crate::place::{Alternative, DelayCosts, LayoutChoice};
 
 /// The explanation for readers.
 pub(super) fn text(loaded: &Loaded, compiled: &Compiled) -> String {
@@ -128,7 +129,11 @@ fn write_projection(out: &mut String, network: &Network, projection: &Projection
         "  {} from {}: {form}, {synapses} synapses{delays}",
         projection.name,
         network.source_name(projection.source)
-    )
+    )?;
+    if let Delays::Ring(steps) | Delays::Sorted(steps) = &projection.delays {
+        writeln!(out, "    {}", DelayCosts::of(&projection.weights, steps, source, target.size).why())?;
+    }
+    Ok(())
 }
 
 /// How the rows of a projection are laid out, and what that is reckoned to cost.
@@ -185,6 +190,18 @@ fn write_code(
     let own = |name: &str| name == update || name.strip_prefix("propagate_").is_some_and(propagates);
     for part in compiled.report.parts.iter().filter(|part| own(&part.name)) {
         writeln!(out, "  {}: {} instructions", part.name, part.instructions)?;
+        if let Some(estimate) = compiled.report.estimates.iter().find(|estimate| estimate.part == part.name) {
+            write_estimate(out, estimate)?;
+        }
     }
     Ok(())
+}
+
+/// What a part of the code is reckoned to take, and the sentence why.
+fn write_estimate(out: &mut String, estimate: &Estimate) -> fmt::Result {
+    write!(out, "    about {:.0} cycles a step", estimate.step.cycles)?;
+    if let Some(cycles) = estimate.cycles_per_spike() {
+        write!(out, " and {cycles:.0} a spike")?;
+    }
+    writeln!(out, ": {}", estimate.why())
 }

@@ -15,6 +15,7 @@ use crate::description::{self, Conversion, DescriptionError, Drawn};
 use crate::export::{ExportRules, Exported, export};
 use crate::import::{self, Calibration, ImportReport, Record, import};
 use crate::network::{Network, Quantity, Recording, Window};
+use crate::netx::{self, NetxError};
 use crate::nir;
 
 /// What a front end made of a file.
@@ -26,34 +27,54 @@ pub(super) struct Loaded {
     pub(super) drawn: Vec<Drawn>,
     /// Of a NIR graph: how formats were found.
     pub(super) import: Option<ImportReport>,
+    /// Of a netx file: what is exact and what is not.
+    pub(super) netx: Option<netx::Report>,
     /// Ready to be printed.
     pub(super) warnings: String,
 }
 
-/// Which kind of file: NIR graphs are HDF5, which has a signature, and everything else is a description.
-pub(super) fn is_nir(path: &Path) -> bool {
-    use std::io::Read;
-    let by_name = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("nir"));
-    let mut signature = [0; 8];
-    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut signature));
-    by_name || read.is_ok() && signature == *b"\x89HDF\r\n\x1a\n"
+/// Kinds of files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Description,
+    Nir,
+    Netx,
 }
 
-/// The network of a description.
+/// Which kind of file: netx files go by their name, NIR graphs are HDF5 too, which has a signature, and everything else is a
+/// description.
+pub(super) fn kind(path: &Path) -> Kind {
+    use std::io::Read;
+    let named = |name| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(name));
+    if named("net") {
+        return Kind::Netx;
+    }
+    let mut signature = [0; 8];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut signature));
+    if named("nir") || read.is_ok() && signature == *b"\x89HDF\r\n\x1a\n" { Kind::Nir } else { Kind::Description }
+}
+
+/// The network of a description, or of a directory of trained arrays with its description.
 pub(super) fn description(path: &Path, arguments: &Arguments, color: bool) -> Result<Loaded, Failure> {
-    let options =
-        description::Options { steps: arguments.steps, seed: arguments.seed, allow_outside: arguments.allow_outside };
-    let described = description::read(path, &options).map_err(|error| match error {
-        DescriptionError::Wrong(remarks) => Failure::Drawn(remarks.render(color).trim_end().to_owned()),
-        other => Failure::Description(other),
-    })?;
+    let options = description::Options {
+        steps: arguments.steps,
+        seed: arguments.seed,
+        allow_outside: arguments.allow_outside,
+        checkpoint: arguments.architecture.as_ref().map(|_| path.to_owned()),
+    };
+    let described = description::read(arguments.architecture.as_deref().unwrap_or(path), &options).map_err(
+        |error| match error {
+            DescriptionError::Wrong(remarks) => Failure::Drawn(remarks.render(color).trim_end().to_owned()),
+            other => Failure::Description(other),
+        },
+    )?;
     let mut network = described.network;
     if let Some(record) = arguments.record {
         network.recordings = recordings(&network, record);
     }
     let warnings = described.warnings.render(color);
     let (conversions, drawn) = (described.conversions, described.drawn);
-    Ok(Loaded { network, conversions, drawn, import: None, warnings })
+    Ok(Loaded { network, conversions, drawn, import: None, netx: None, warnings })
 }
 
 /// The network as a NIR graph that is to be written to `target`.
@@ -96,14 +117,9 @@ fn recordings(network: &Network, record: Record) -> Vec<Recording> {
 pub(super) fn graph(path: &Path, arguments: &Arguments, progress: bool) -> Result<Loaded, Failure> {
     let graph = nir::read(path)?;
     let sizes = graph.inputs().map(|(_, node)| node.output_len().unwrap_or_default()).collect();
-    let (samples, steps) = samples(arguments, sizes)?;
-    // Before calibration, which would take as long as such a run does, and as much memory.
-    let words: u64 = graph.inputs().map(|(_, node)| node.output_len().unwrap_or_default().div_ceil(32) as u64).sum();
-    let (needed, available) = (4 * words * u64::from(steps), u64::from(arguments.machine().scalar_bytes));
-    if needed > available {
-        return Err(Failure::TooLong { steps, needed, available, space: Space::Scalar });
-    }
-    let name = path.file_stem().map_or_else(|| "network".to_owned(), |stem| stem.to_string_lossy().into_owned());
+    let (samples, steps) = samples(arguments, sizes, "a NIR graph")?;
+    fits(arguments, graph.inputs().map(|(_, node)| node.output_len().unwrap_or_default()), steps)?;
+    let name = name(path);
     let mut options = import::Options {
         dt: arguments.dt,
         method: arguments.method.unwrap_or_default(),
@@ -125,11 +141,47 @@ pub(super) fn graph(path: &Path, arguments: &Arguments, progress: bool) -> Resul
         .map_err(|errors| Failure::Import { path: path.to_owned(), errors })?;
     let warnings = imported.report.warnings.iter().map(|warning| format!("Warning: {warning}\n")).collect();
     let (network, import) = (imported.network, Some(imported.report));
-    Ok(Loaded { network, conversions: Vec::new(), drawn: Vec::new(), import, warnings })
+    Ok(Loaded { network, conversions: Vec::new(), drawn: Vec::new(), import, netx: None, warnings })
+}
+
+/// The network of a netx file.
+pub(super) fn net(path: &Path, arguments: &Arguments, progress: bool) -> Result<Loaded, Failure> {
+    let net = netx::read(path)?;
+    let size = net.input.iter().product::<u32>() as usize;
+    let (samples, steps) = samples(arguments, vec![size], "a netx file")?;
+    fits(arguments, std::iter::once(size), steps)?;
+    let options = netx::Options {
+        name: name(path),
+        steps,
+        record: arguments.record.unwrap_or_default(),
+        samples: samples.into_iter().flatten().collect(),
+        seed: arguments.seed.unwrap_or(Calibration::default().seed),
+    };
+    let imported = patiently(progress, || netx::import(&net, &options))
+        .map_err(|problems| NetxError { file: path.to_owned(), problems })?;
+    let warnings = imported.report.warnings.iter().map(|warning| format!("Warning: {warning}\n")).collect();
+    let (network, netx) = (imported.network, Some(imported.report));
+    Ok(Loaded { network, conversions: Vec::new(), drawn: Vec::new(), import: None, netx, warnings })
+}
+
+/// What a network is called where its file does not say it.
+fn name(path: &Path) -> String {
+    path.file_stem().map_or_else(|| "network".to_owned(), |stem| stem.to_string_lossy().into_owned())
+}
+
+/// Refuses runs whose input spikes are beyond a memory: before calibration, which would take as long as such a run does, and as
+/// much memory.
+fn fits(arguments: &Arguments, sizes: impl Iterator<Item = usize>, steps: u32) -> Result<(), Failure> {
+    let words: u64 = sizes.map(|size| size.div_ceil(32) as u64).sum();
+    let (needed, available) = (4 * words * u64::from(steps), u64::from(arguments.machine().scalar_bytes));
+    if needed > available {
+        return Err(Failure::TooLong { steps, needed, available, space: Space::Scalar });
+    }
+    Ok(())
 }
 
 /// The calibration samples of all files together, and the steps of a run.
-fn samples(arguments: &Arguments, sizes: Vec<usize>) -> Result<(Samples, u32), Failure> {
+fn samples(arguments: &Arguments, sizes: Vec<usize>, file: &str) -> Result<(Samples, u32), Failure> {
     let mut target = Target { sizes, steps: arguments.steps };
     let mut all = Samples::new();
     for path in &arguments.calibrate {
@@ -139,7 +191,7 @@ fn samples(arguments: &Arguments, sizes: Vec<usize>) -> Result<(Samples, u32), F
         target.steps = Some(steps);
     }
     let steps = target.steps.ok_or_else(|| {
-        Failure::Usage("a NIR graph does not say how many steps a run has; give --steps, or --calibrate".to_owned())
+        Failure::Usage(format!("{file} does not say how many steps a run has; give --steps, or --calibrate"))
     })?;
     Ok((all, steps))
 }

@@ -10,6 +10,7 @@ use super::front::Loaded;
 use crate::backend::{Compiled, MemoryUse, Report};
 use crate::import::{self, Agreement, Candidate, ImportReport};
 use crate::network::{Network, StatePolicy, Values};
+use crate::netx::{self, Precision};
 
 /// Candidates of a population that are shown; JSON has all.
 const CANDIDATES_SHOWN: usize = 5;
@@ -68,7 +69,11 @@ fn write_text(out: &mut String, loaded: &Loaded, compiled: &Compiled) -> fmt::Re
         for conversion in &loaded.conversions {
             table.row(vec![
                 conversion.of.clone(),
-                conversion.format.map_or_else(|| "steps".to_owned(), |format| format.to_string()),
+                match (conversion.format, conversion.grid) {
+                    (None, _) => "steps".to_owned(),
+                    (Some(format), None) => format.to_string(),
+                    (Some(format), Some(grid)) => format!("{format}, {grid}"),
+                },
                 conversion.numbers.to_string(),
                 conversion.clipped.to_string(),
                 conversion.vanished.to_string(),
@@ -88,6 +93,9 @@ fn write_text(out: &mut String, loaded: &Loaded, compiled: &Compiled) -> fmt::Re
     }
     if let Some(import) = &loaded.import {
         write_import(out, import)?;
+    }
+    if let Some(netx) = &loaded.netx {
+        write_netx(out, netx)?;
     }
     write_program(out, &compiled.report)
 }
@@ -231,6 +239,27 @@ fn write_import(out: &mut String, import: &ImportReport) -> fmt::Result {
     Ok(())
 }
 
+fn write_netx(out: &mut String, netx: &netx::Report) -> fmt::Result {
+    let generated = if netx.generated { "generated " } else { "" };
+    writeln!(out, "\nLayers, against exact whole numbers on {} {generated}samples", netx.samples)?;
+    let head = ["layer", "type", "U and V", "|u| up to", "v from", "to", "spikes", "mismatches", "saturated"];
+    let mut table = Table::new(&head, 3);
+    for layer in &netx.layers {
+        let numbers = [layer.current, layer.voltage[0], layer.voltage[1]].map(|number| format!("{number:.1}"));
+        let formats = match layer.precision {
+            Precision::Exact if layer.saturations == 0 => format!("{}, exact", layer.format),
+            Precision::Exact => format!("{}, saturating", layer.format),
+            Precision::Truncated(_) => format!("{}, truncated", layer.format),
+            Precision::Nearest(_) => format!("{}, to nearest", layer.format),
+        };
+        let counts = [layer.spikes, layer.mismatches].map(|number| format!("{number:.2}"));
+        let text = vec![layer.name.clone(), layer.kind.clone(), formats];
+        table.row([text, numbers.to_vec(), counts.to_vec(), vec![layer.saturations.to_string()]].concat());
+    }
+    write!(out, "{table}")?;
+    writeln!(out, "  u and v are in units of a weight of 1; spikes and mismatches are per sample.")
+}
+
 fn cells(agreement: &Agreement) -> Vec<String> {
     let Agreement {
         mismatches,
@@ -340,6 +369,7 @@ pub(super) fn json(loaded: &Loaded, compiled: &Compiled) -> Value {
         "conversions": loaded.conversions,
         "drawn": loaded.drawn,
         "import": loaded.import,
+        "netx": loaded.netx,
         "program": compiled.report,
     })
 }

@@ -8,10 +8,11 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
-use super::codes::{Reader, Wanted, content_offset};
+use super::codes::{Opened, Reader, Wanted, content_offset};
 use super::connect::{self, Described, Ends};
 use super::table::{At, Fields, Value, did_you_mean, list, string, wrong_type};
 use super::{Options, Remarks};
+use crate::checkpoint::Checkpoint;
 use crate::diagnostic::{Diagnostic, Severity, Source as Text};
 use crate::equation::{self, Declarations, parse_type};
 use crate::kernel::{Kernel, Rounding, Slot, Type};
@@ -80,6 +81,8 @@ impl<'a> Builder<'a> {
         let mut top = Fields::new(table, 0..0, "the description");
         self.settings(&mut top, options);
         self.reader.constants = self.constants();
+        let checkpoint = top.get("checkpoint");
+        self.checkpoint(checkpoint, options);
         let inputs = top.tables("input", &mut self.reader.problems);
         let populations = top.tables("population", &mut self.reader.problems);
         let projections = top.tables("projection", &mut self.reader.problems);
@@ -140,6 +143,43 @@ impl<'a> Builder<'a> {
         if let Some(rounding) = top.choice("rounding", &roundings, problems) {
             self.language.rounding = rounding.value;
         }
+    }
+
+    /// The directory of trained arrays, of the command line or of the description.
+    fn checkpoint(&mut self, value: Option<&'a Value<'a>>, options: &Options) {
+        let mut directory = options.checkpoint.clone();
+        let (mut prefix, mut span) = (None, None);
+        if let Some(value) = value {
+            let Some(mut fields) = Fields::of(value, "`checkpoint`", &mut self.reader.problems) else { return };
+            let stated = fields.string("directory", &mut self.reader.problems);
+            prefix = fields.string("prefix", &mut self.reader.problems).map(|prefix| prefix.value);
+            span = Some(value.span());
+            match stated {
+                Some(At { value, span }) if directory.is_none() => directory = self.reader.path(value, span),
+                None if directory.is_none() && fields.get("directory").is_none() => {
+                    let problem = Diagnostic::error("which directory the checkpoint is in is not stated");
+                    let problem = problem.at(fields.span(), "`directory` is missing here");
+                    self.report(problem.help(
+                        "add it, or name the directory on the command line: fenn-cc DIRECTORY --architecture FILE",
+                    ));
+                }
+                _ => {}
+            }
+            fields.finish(&mut self.reader.problems);
+        }
+        let Some(directory) = directory else {
+            // What is wrong with it has been said; nothing that refers to it is.
+            self.reader.checkpoint = value.map(|_| Opened::Broken);
+            return;
+        };
+        self.reader.checkpoint = Some(match Checkpoint::open(&directory, prefix) {
+            Ok(checkpoint) => Opened::Good { checkpoint, used: BTreeSet::new() },
+            Err(error) => {
+                let problem = Diagnostic::error(error.to_string());
+                self.report(span.into_iter().fold(problem, |problem, span| problem.at(span, "this checkpoint")));
+                Opened::Broken
+            }
+        });
     }
 
     /// The numbers that expressions may name.
@@ -381,16 +421,17 @@ impl<'a> Builder<'a> {
             fields.require(key)?;
             fields.string(key, &mut self.reader.problems)
         });
-        let weights = fields.require("weights");
+        let trained = fields.string("checkpoint", &mut self.reader.problems);
+        let weights = if trained.is_some() { fields.get("weights") } else { fields.require("weights") };
         let (connectivity, delays) = (fields.get("connectivity"), fields.get("delays"));
         fields.finish(&mut self.reader.problems);
         let [source, target] = ends;
         let source = source.and_then(|source| self.source(&source));
         let target = target.and_then(|target| self.target(&target));
-        let (Some(name), Some(source), Some((target, variable)), Some(weights)) = (name, source, target, weights)
-        else {
+        let (Some(name), Some(source), Some((target, variable))) = (name, source, target) else { return };
+        if trained.is_none() && weights.is_none() {
             return;
-        };
+        }
         if self.network.projections.iter().any(|other| other.name == name.value) {
             let message = format!("the name `{}` is taken already", name.value);
             self.report(Diagnostic::error(message).at(name.span, "again").help("projections have different names"));
@@ -407,7 +448,7 @@ impl<'a> Builder<'a> {
             ty: self.network.populations[target].kernel.variables[variable].ty,
             same: matches!(source, Source::Events { population, .. } if population == target),
         };
-        let synapses = Described { connectivity, weights, delays, place: value.span() };
+        let synapses = Described { trained, connectivity, weights, delays, place: value.span() };
         if let Some((weights, delays)) = connect::synapses(&mut self.reader, &ends, &synapses) {
             let name = name.value;
             self.network.projections.push(Projection { name, source, target, variable, weights, delays });

@@ -4,17 +4,20 @@
 //! the format; numbers of a file or a distribution are moved to the ends of the range where they do not, and counted in a
 //! [`Conversion`] or a [`Drawn`]. Codes (`{ code = … }`, integers of a file) are taken as they are.
 
+use std::collections::BTreeSet;
+use std::fmt;
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 
 use fenn_isa::fixed::Format;
 use serde::Serialize;
-use toml::de::DeValue;
+use toml::de::{DeTable, DeValue};
 
 use super::constant::evaluate;
 use super::file::{Dtype, Kind, Shape, load, load_list};
 use super::random::{Distribution, Shape as Random, Stream};
-use super::table::{At, Fields, Value, wrong_type};
+use super::table::{At, Fields, Value, did_you_mean, list, wrong_type};
+use crate::checkpoint::Checkpoint;
 use crate::diagnostic::Diagnostic;
 use crate::equation::{DecimalError, parse_decimal};
 use crate::kernel::Type;
@@ -30,14 +33,31 @@ pub struct Conversion {
     pub file: PathBuf,
     /// The format of the codes; `None` for delays, which are whole numbers of steps.
     pub format: Option<Format>,
+    /// Where numbers were brought to fewer bits than the format has.
+    pub grid: Option<Grid>,
     /// How many numbers.
     pub numbers: usize,
-    /// How many of them lay outside the format and were moved to the ends of its range.
+    /// How many of them lay outside the format, or the grid, and were moved to the ends of its range.
     pub clipped: usize,
     /// How many are not zero but have code 0.
     pub vanished: usize,
     /// The greatest magnitude.
     pub largest: f64,
+}
+
+/// Whole multiples of a power of two.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Grid {
+    /// The multiples are signed numbers of so many bits.
+    pub bits: u8,
+    /// The power of two.
+    pub step: f64,
+}
+
+impl fmt::Display for Grid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bits of {}", self.bits, self.step)
+    }
 }
 
 /// What was drawn at random while compiling.
@@ -70,7 +90,23 @@ pub(super) struct Reader<'a> {
     pub(super) drawn: Vec<Drawn>,
     /// Whether paths may lead out of the directory.
     pub(super) anywhere: bool,
+    /// Trained arrays.
+    pub(super) checkpoint: Option<Opened>,
 }
+
+/// A directory of trained arrays.
+pub(super) enum Opened {
+    Good {
+        checkpoint: Checkpoint,
+        /// Objects and variables that something refers to.
+        used: BTreeSet<(String, String)>,
+    },
+    /// What is wrong has been reported.
+    Broken,
+}
+
+/// A file with the place that names it.
+pub(super) type Given = (PathBuf, Range<usize>);
 
 /// What values are for.
 pub(super) struct Wanted<'a> {
@@ -108,6 +144,8 @@ type Element<'e, R, T> = dyn FnMut(&mut R, &Value<'_>) -> Option<T> + 'e;
 struct Bulk {
     numbers: Numbers,
     origin: Origin,
+    /// What numbers were brought to, and how many did not fit.
+    grid: Option<(Grid, usize)>,
     /// Of the place that names it.
     span: Range<usize>,
 }
@@ -132,14 +170,18 @@ impl Reader<'_> {
         let number = &mut |reader: &mut Self, value: &Value<'_>| reader.number(value, wanted.ty);
         let DeValue::Table(table) = value.get_ref() else { return self.list(value, wanted, number) };
         let mut fields = Fields::new(table, value.span(), format!("the value of {}", wanted.what));
-        let values = match [fields.get("code"), fields.get("file"), fields.get("distribution")] {
-            [Some(code), None, None] => self.list(code, wanted, &mut |reader, value| reader.code(value)),
-            [None, Some(_), None] | [None, None, Some(_)] => {
+        let kinds = ["code", "file", "distribution", "checkpoint"].map(|key| fields.get(key));
+        let values = match kinds {
+            [Some(code), None, None, None] => self.list(code, wanted, &mut |reader, value| reader.code(value)),
+            [None, file, distribution, trained] if [file, distribution, trained].into_iter().flatten().count() == 1 => {
                 let format = fields.string("format", &mut self.problems);
-                self.bulk(&mut fields, wanted).and_then(|bulk| self.bulk_codes(bulk, format.as_ref(), wanted))
+                self.bulk(&mut fields, None, wanted).and_then(|bulk| self.bulk_codes(bulk, format.as_ref(), wanted))
             }
             _ => {
-                let message = format!("the value of {} needs either `code`, `file` or `distribution`", wanted.what);
+                let message = format!(
+                    "the value of {} needs one of `code`, `file`, `distribution` and `checkpoint`",
+                    wanted.what
+                );
                 self.problems.push(Diagnostic::error(message).at(value.span(), "this table"));
                 None
             }
@@ -148,12 +190,87 @@ impl Reader<'_> {
         values
     }
 
+    /// `rows × columns` codes of a trained array, which `options` say how to treat; `None` has been reported.
+    pub(super) fn trained(
+        &mut self,
+        given: Given,
+        options: Option<&Value<'_>>,
+        wanted: &Wanted<'_>,
+    ) -> Option<Numbered<i16>> {
+        let nothing = DeTable::new();
+        let what = format!("the value of {}", wanted.what);
+        let mut fields = match options {
+            None => Fields::new(&nothing, given.1.clone(), what),
+            Some(value) => Fields::of(value, what, &mut self.problems)?,
+        };
+        let bulk = self.bulk(&mut fields, Some(given), wanted);
+        fields.finish(&mut self.problems);
+        self.bulk_codes(bulk?, None, wanted)
+    }
+
+    /// The file of a variable of an object of the checkpoint; `None` has been reported.
+    pub(super) fn trained_file(&mut self, object: &str, variable: &str, span: Range<usize>) -> Option<Given> {
+        let (message, help) = match &mut self.checkpoint {
+            Some(Opened::Broken) => return None,
+            Some(Opened::Good { checkpoint, used }) => {
+                used.insert((object.to_owned(), variable.to_owned()));
+                if let Some(path) = checkpoint.file(object, variable) {
+                    // A link, that is: names do not lead anywhere.
+                    if self.anywhere || !leads_outside(&checkpoint.directory, Path::new(""), path) {
+                        return Some((path.to_owned(), span));
+                    }
+                    let message = format!("`{object}-{variable}` leads out of the checkpoint's directory");
+                    let problem = Diagnostic::error(message).at(span, "this array");
+                    self.problems.push(problem.help("put the file itself there, or allow it with --allow-outside"));
+                    return None;
+                }
+                let objects: Vec<&str> = checkpoint.objects().collect();
+                let variables: Vec<&str> = checkpoint.variables(object).collect();
+                match &variables[..] {
+                    [] => (
+                        format!("the checkpoint `{}` has no `{object}`", checkpoint.prefix),
+                        did_you_mean(object, objects.iter().copied(), &format!("it has {}", list(&objects))),
+                    ),
+                    variables => (
+                        format!("`{object}` of the checkpoint `{}` has no `{variable}`", checkpoint.prefix),
+                        format!("it has {}", list(variables)),
+                    ),
+                }
+            }
+            None => (
+                "the description has no checkpoint".to_owned(),
+                "name its directory in a table [checkpoint], or on the command line: fenn-cc DIRECTORY --architecture FILE"
+                    .to_owned(),
+            ),
+        };
+        self.problems.push(Diagnostic::error(message).at(span, "this array").help(help));
+        None
+    }
+
+    /// Whether the checkpoint has a variable of an object.
+    pub(super) fn is_trained(&self, object: &str, variable: &str) -> bool {
+        matches!(&self.checkpoint, Some(Opened::Good { checkpoint, .. }) if checkpoint.file(object, variable).is_some())
+    }
+
+    /// Doubts whether arrays were forgotten.
+    pub(super) fn unused(&mut self) {
+        let Some(Opened::Good { checkpoint, used }) = &self.checkpoint else { return };
+        for object in checkpoint.objects() {
+            let unused = |variable: &&str| !used.contains(&(object.to_owned(), (*variable).to_owned()));
+            for variable in checkpoint.variables(object).filter(unused) {
+                let message = format!("nothing uses `{object}-{variable}` of the checkpoint `{}`", checkpoint.prefix);
+                self.problems.push(Diagnostic::warning(message));
+            }
+        }
+    }
+
     /// One delay for all, or `rows × columns` delays, whole numbers of steps. `fields` are those of the table that `value` is, if
-    /// it is one; its `file`, `distribution` or `steps` say which. `None` has been reported.
+    /// it is one; its `file`, `distribution` or `steps` say which, or else they are `given`. `None` has been reported.
     pub(super) fn delays(
         &mut self,
         value: &Value<'_>,
         fields: Option<&mut Fields<'_, '_>>,
+        given: Option<Given>,
         wanted: &Wanted<'_>,
         limit: Limit,
     ) -> Option<Numbered<u16>> {
@@ -162,18 +279,64 @@ impl Reader<'_> {
             reader.step(number, value.span(), limit)
         };
         let Some(fields) = fields else { return self.list(value, wanted, step) };
-        match [fields.get("steps"), fields.get("file"), fields.get("distribution")] {
-            [Some(steps), None, None] => self.list(steps, wanted, step),
-            [None, Some(_), None] | [None, None, Some(_)] => {
-                let bulk = self.bulk(fields, wanted)?;
+        match ["steps", "file", "distribution", "checkpoint"].map(|key| fields.get(key)) {
+            [Some(steps), None, None, None] => self.list(steps, wanted, step),
+            [None, file, distribution, trained]
+                if [file, distribution, trained].into_iter().flatten().count() == usize::from(given.is_none()) =>
+            {
+                let bulk = self.bulk(fields, given, wanted)?;
                 self.bulk_steps(bulk, wanted, limit)
             }
             _ => {
-                let message = format!("{} need either `steps`, `file` or `distribution`", wanted.what);
+                let message = format!("{} need one of `steps`, `file`, `distribution` and `checkpoint`", wanted.what);
                 self.problems.push(Diagnostic::error(message).at(value.span(), "this table"));
                 None
             }
         }
+    }
+
+    /// Delays of a trained array.
+    pub(super) fn trained_delays(&mut self, given: Given, wanted: &Wanted<'_>, limit: Limit) -> Option<Numbered<u16>> {
+        let nothing = DeTable::new();
+        let mut fields = Fields::new(&nothing, given.1.clone(), wanted.what);
+        let bulk = self.bulk(&mut fields, Some(given), wanted)?;
+        self.bulk_steps(bulk, wanted, limit)
+    }
+
+    /// Numbers of neurons of a trained array, each in `range`.
+    pub(super) fn trained_neurons(
+        &mut self,
+        (path, span): Given,
+        what: &str,
+        range: std::ops::RangeInclusive<u32>,
+        most: u64,
+    ) -> Option<Vec<u32>> {
+        let loaded = load_list(&path, most, Kind::Npy);
+        let numbers = self.loaded(loaded, what, span.clone())?;
+        self.whole_numbers(numbers, what, &range, span)
+    }
+
+    /// `numbers`, if they are integers in `range`.
+    fn whole_numbers(
+        &mut self,
+        numbers: Numbers,
+        what: &str,
+        range: &std::ops::RangeInclusive<u32>,
+        span: Range<usize>,
+    ) -> Option<Vec<u32>> {
+        let Numbers::Codes(codes) = numbers else {
+            let problem = Diagnostic::error(format!("{what} are whole numbers, but the file has real ones"));
+            self.problems.push(problem.at(span, "this file"));
+            return None;
+        };
+        let wrong = |code: &i64| !u32::try_from(*code).is_ok_and(|code| range.contains(&code));
+        if let Some(place) = codes.iter().position(wrong) {
+            let (found, least, most) = (codes[place], range.start(), range.end());
+            let message = format!("{what}: number {place} is {found}, but they are from {least} to {most}");
+            self.problems.push(Diagnostic::error(message).at(span, "in this file"));
+            return None;
+        }
+        Some(codes.into_iter().map(|code| code as u32).collect())
     }
 
     /// Numbers of neurons, each below `count`: a list, or those of a file. There are `length` of them, if that is known.
@@ -203,22 +366,7 @@ impl Reader<'_> {
                     self.loaded(loaded, what, span)
                 });
                 fields.finish(&mut self.problems);
-                let Numbers::Codes(codes) = loaded? else {
-                    let problem = Diagnostic::error(format!("{what} are whole numbers, but the file has real ones"));
-                    self.problems.push(problem.at(value.span(), "this file"));
-                    return None;
-                };
-                if let Some(place) = codes.iter().position(|code| !bounds.contains(code)) {
-                    let message = format!(
-                        "{what}: number {place} is {}, but they are from {} to {}",
-                        codes[place],
-                        bounds.start(),
-                        bounds.end()
-                    );
-                    self.problems.push(Diagnostic::error(message).at(value.span(), "in this file"));
-                    return None;
-                }
-                codes.into_iter().map(|code| code as u32).collect()
+                self.whole_numbers(loaded?, what, &range, value.span())?
             }
             other => {
                 self.problems.push(wrong_type(what, "a list of integers or a file", other, value.span()));
@@ -410,19 +558,27 @@ impl Reader<'_> {
         Some(code)
     }
 
-    /// The numbers of a table with a `file` or a `distribution`, times its `scale`.
-    fn bulk(&mut self, fields: &mut Fields<'_, '_>, wanted: &Wanted<'_>) -> Option<Bulk> {
+    /// The numbers that are `given`, or of a table with a `file`, a `distribution` or a `checkpoint`; times its `scale` and brought to
+    /// its `bits`.
+    fn bulk(&mut self, fields: &mut Fields<'_, '_>, given: Option<Given>, wanted: &Wanted<'_>) -> Option<Bulk> {
         let known = self.problems.len();
+        let bits = fields.integer("bits", 2..=16, &mut self.problems);
+        let percentile = fields.real("percentile", &mut self.problems);
+        let step = fields.get("step").map(|step| self.real_number(step, "`step`").map(|number| (number, step.span())));
         let scale = fields.get("scale").map(|scale| self.real_number(scale, "`scale`"));
         let mut bulk = match fields.get("distribution") {
             Some(name) => {
                 let distribution = self.distribution(fields)?;
                 let numbers = self.draw(&distribution.value, wanted, name.span())?;
-                Bulk { numbers: Numbers::Reals(numbers), origin: Origin::Drawn(distribution.text), span: name.span() }
+                let origin = Origin::Drawn(distribution.text);
+                Bulk { numbers: Numbers::Reals(numbers), origin, grid: None, span: name.span() }
             }
             None => {
                 let stored = fields.integer("columns", wanted.columns as i64..=1 << 24, &mut self.problems);
-                let (path, kind, span) = self.source(fields)?;
+                let (path, kind, span) = match given {
+                    Some((path, span)) => (path, Kind::Npy, span),
+                    None => self.source(fields)?,
+                };
                 if self.problems.len() > known {
                     return None;
                 }
@@ -430,7 +586,7 @@ impl Reader<'_> {
                 let shape = Shape { rows: wanted.rows, columns: wanted.columns, stored };
                 let loaded = load(&path, shape, wanted.axes, kind);
                 let numbers = self.loaded(loaded, wanted.what, span.clone())?;
-                Bulk { numbers, origin: Origin::File(path), span }
+                Bulk { numbers, origin: Origin::File(path), grid: None, span }
             }
         };
         if let Some(scale) = scale {
@@ -440,6 +596,85 @@ impl Reader<'_> {
                 Numbers::Reals(reals) => reals.into_iter().map(|real| real * scale).collect(),
             });
         }
+        match (bits, percentile, step) {
+            (None, None, None) => Some(bulk),
+            (Some(bits), percentile, step) => {
+                let step = match step {
+                    None => None,
+                    Some(step) => Some(step?),
+                };
+                self.coarsen(bulk, bits.value as u8, percentile, step, wanted)
+            }
+            (None, percentile, _) => {
+                let span = percentile.map_or(fields.span(), |percentile| percentile.span);
+                let problem = Diagnostic::error("`percentile` and `step` say how numbers get `bits`")
+                    .at(span, "of how many bits?");
+                self.problems.push(problem.help("add `bits`, or leave them out"));
+                None
+            }
+        }
+    }
+
+    /// Real numbers to whole multiples of a power of two, which are signed numbers of `bits`: of `step`, or else of the least
+    /// power that leaves at most the largest 100 − `percentile` percent of them outside. Those are moved to the ends.
+    fn coarsen(
+        &mut self,
+        mut bulk: Bulk,
+        bits: u8,
+        percentile: Option<At<f64>>,
+        step: Option<(f64, Range<usize>)>,
+        wanted: &Wanted<'_>,
+    ) -> Option<Bulk> {
+        let Numbers::Reals(reals) = &mut bulk.numbers else {
+            let problem = Diagnostic::error("`bits` are for real numbers; these are codes already");
+            self.problems
+                .push(problem.at(bulk.span, "integers").help("leave `bits` out, or say with `scale` what they mean"));
+            return None;
+        };
+        let (least, most) = (-f64::from(1u32 << (bits - 1)), f64::from((1u32 << (bits - 1)) - 1));
+        let step = match (step, percentile) {
+            (Some((step, span)), None) => {
+                let power = step > 0.0 && (libm::frexp(step).0 - 0.5).abs() == 0.0;
+                if !power {
+                    let problem = Diagnostic::error(format!("{step} is no power of two")).at(span, "this step");
+                    self.problems.push(problem.help("write it as one, such as \"2^-6\""));
+                    return None;
+                }
+                step
+            }
+            (Some((_, span)), Some(_)) => {
+                let problem =
+                    Diagnostic::error("`step` leaves nothing for `percentile` to choose").at(span, "this step");
+                self.problems.push(problem.help("leave one of them out"));
+                return None;
+            }
+            (None, percentile) => {
+                let share = percentile.as_ref().map_or(100.0, |percentile| percentile.value);
+                if !(share > 0.0 && share <= 100.0) {
+                    let span = percentile.map_or(bulk.span, |percentile| percentile.span);
+                    let problem = Diagnostic::error("a percentile is above 0 and at most 100").at(span, "this number");
+                    self.problems.push(problem);
+                    return None;
+                }
+                // What is no number is refused later, with its place.
+                let mut sizes: Vec<f64> = reals.iter().map(|real| real.abs()).filter(|size| size.is_finite()).collect();
+                sizes.sort_by(f64::total_cmp);
+                let within = (share / 100.0 * sizes.len() as f64).ceil() as usize;
+                let largest = within.checked_sub(1).and_then(|last| sizes.get(last)).copied().unwrap_or(0.0);
+                let finest = wanted.ty.format.resolution();
+                let fits = |step: &f64| (largest / step).round_ties_even() <= most;
+                // Sixteen bits more than a format has are beyond all of them.
+                let steps = (0..32).map(|power| finest * f64::from(1u32 << power.min(31)));
+                steps.into_iter().find(fits).unwrap_or(finest * f64::from(1u32 << 31))
+            }
+        };
+        let mut clipped = 0;
+        for real in reals.iter_mut().filter(|real| real.is_finite()) {
+            let multiple = (*real / step).round_ties_even();
+            clipped += usize::from(!(least..=most).contains(&multiple));
+            *real = multiple.clamp(least, most) * step;
+        }
+        bulk.grid = Some((Grid { bits, step }, clipped));
         Some(bulk)
     }
 
@@ -448,6 +683,15 @@ impl Reader<'_> {
         let known = self.problems.len();
         let dtype = fields.choice("dtype", &Dtype::CHOICES, &mut self.problems);
         let array = fields.string("array", &mut self.problems);
+        if let Some(At { value: name, span }) = fields.string("checkpoint", &mut self.problems) {
+            let Some((object, variable)) = name.rsplit_once('-') else {
+                let problem =
+                    Diagnostic::error(format!("`{name}` names no array of a checkpoint")).at(span, "this name");
+                self.problems.push(problem.help("write object and variable, such as \"Pop1-Bias\""));
+                return None;
+            };
+            return self.trained_file(object, variable, span).map(|(path, span)| (path, Kind::Npy, span));
+        }
         let At { value: name, span } = fields.string("file", &mut self.problems)?;
         if self.problems.len() > known {
             return None;
@@ -579,7 +823,7 @@ impl Reader<'_> {
                     self.problems.push(problem.at(span.clone(), "not needed").help("leave it out"));
                     return None;
                 }
-                self.quantize(reals, &bulk.origin, wanted, bulk.span)
+                self.quantize(reals, &bulk.origin, bulk.grid, wanted, bulk.span)
             }
         }
     }
@@ -628,6 +872,7 @@ impl Reader<'_> {
         &mut self,
         reals: &[f64],
         origin: &Origin,
+        grid: Option<(Grid, usize)>,
         wanted: &Wanted<'_>,
         span: Range<usize>,
     ) -> Option<Numbered<i16>> {
@@ -650,7 +895,8 @@ impl Reader<'_> {
             let problem = Diagnostic::warning(message).at(span, format!("the largest is {largest}"));
             self.problems.push(problem.help("use a type with more integer bits"));
         }
-        self.note(origin, wanted, Some(format), [reals.len(), clipped, vanished], largest);
+        let clipped = clipped + grid.map_or(0, |(_, clipped)| clipped);
+        self.note(origin, wanted, (Some(format), grid), [reals.len(), clipped, vanished], largest);
         Some(Numbered::Each(codes))
     }
 
@@ -660,12 +906,20 @@ impl Reader<'_> {
     }
 
     /// Keeps for the report what became of `[all, clipped, vanished]` numbers.
-    fn note(&mut self, origin: &Origin, wanted: &Wanted<'_>, format: Option<Format>, counts: [usize; 3], largest: f64) {
+    fn note(
+        &mut self,
+        origin: &Origin,
+        wanted: &Wanted<'_>,
+        (format, grid): (Option<Format>, Option<(Grid, usize)>),
+        counts: [usize; 3],
+        largest: f64,
+    ) {
+        let grid = grid.map(|(grid, _)| grid);
         let ([numbers, clipped, vanished], of) = (counts, wanted.what.to_owned());
         match origin {
             Origin::File(path) => {
                 let file = path.clone();
-                self.conversions.push(Conversion { of, file, format, numbers, clipped, vanished, largest });
+                self.conversions.push(Conversion { of, file, format, grid, numbers, clipped, vanished, largest });
             }
             Origin::Drawn(rule) => {
                 self.drawn.push(Drawn { of, rule: rule.clone(), seed: self.seed, numbers, clipped });
@@ -685,7 +939,7 @@ impl Reader<'_> {
     }
 
     fn bulk_steps(&mut self, bulk: Bulk, wanted: &Wanted<'_>, limit: Limit) -> Option<Numbered<u16>> {
-        let Bulk { numbers, origin, span } = bulk;
+        let Bulk { numbers, origin, grid, span } = bulk;
         let reals = match numbers {
             Numbers::Codes(codes) => codes.into_iter().map(|code| code as f64).collect(),
             Numbers::Reals(reals) => reals,
@@ -714,7 +968,7 @@ impl Reader<'_> {
         let steps: Vec<u16> = reals.iter().map(|real| real.round_ties_even().clamp(0.0, longest) as u16).collect();
         let vanished = steps.iter().zip(&reals).filter(|(step, real)| **step == 0 && **real != 0.0).count();
         let largest = reals.iter().fold(0.0, |largest: f64, real| largest.max(real.abs()));
-        self.note(&origin, wanted, None, [steps.len(), clipped, vanished], largest);
+        self.note(&origin, wanted, (None, grid), [steps.len(), clipped, vanished], largest);
         Some(Numbered::Each(steps))
     }
 }

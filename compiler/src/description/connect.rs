@@ -29,8 +29,11 @@ pub(super) struct Ends<'a> {
 
 /// What a description says of a projection's synapses.
 pub(super) struct Described<'v> {
+    /// The object of the checkpoint.
+    pub(super) trained: Option<At<&'v str>>,
     pub(super) connectivity: Option<&'v Value<'v>>,
-    pub(super) weights: &'v Value<'v>,
+    /// There, unless they are trained.
+    pub(super) weights: Option<&'v Value<'v>>,
     pub(super) delays: Option<&'v Value<'v>>,
     /// Of the projection.
     pub(super) place: Range<usize>,
@@ -95,7 +98,8 @@ pub(super) fn synapses(
     };
     let place = described.place.clone();
     if rows as u64 * columns as u64 > MOST_SYNAPSES {
-        return too_many(reader, ends, &format!("{rows} × {columns}"), described.weights.span());
+        let span = described.weights.map_or(described.place.clone(), Value::span);
+        return too_many(reader, ends, &format!("{rows} × {columns}"), span);
     }
     let what = match &pattern {
         Pattern::Dense => format!("the weight matrix of `{}`", ends.name),
@@ -104,10 +108,17 @@ pub(super) fn synapses(
     };
     let stream = format!("projection {}, weights", ends.name);
     let wanted = Wanted { what: &what, stream: &stream, ty: ends.ty, rows, columns, axes: &axes };
-    let weights = reader.values(described.weights, &wanted);
+    let weights = match (&described.trained, described.weights) {
+        (Some(At { value: object, span }), options) => {
+            reader.trained_file(object, "g", span.clone()).and_then(|given| reader.trained(given, options, &wanted))
+        }
+        (None, Some(weights)) => reader.values(weights, &wanted),
+        (None, None) => None,
+    };
+    let trained = described.trained.as_ref().filter(|object| reader.is_trained(object.value, "d")).is_some();
     let delays = match described.delays {
-        None => Some(Delays::None),
-        Some(_) if matches!(pattern, Pattern::Convolution(_)) => {
+        None if !trained => Some(Delays::None),
+        _ if matches!(pattern, Pattern::Convolution(_)) => {
             let uniform = |delays: &Delays| matches!(delays, Delays::None | Delays::Uniform(_));
             let delays = delays(reader, ends, described, (rows, columns), None);
             if delays.as_ref().is_some_and(|delays| !uniform(delays)) {
@@ -117,7 +128,7 @@ pub(super) fn synapses(
             }
             delays.filter(uniform)
         }
-        Some(_) => delays(reader, ends, described, (rows, columns), pattern.order()),
+        _ => delays(reader, ends, described, (rows, columns), pattern.order()),
     };
     let (weights, delays) = (weights?, delays?);
     let each = |codes: Numbered<i16>, order: Option<&[u32]>| match codes {
@@ -163,7 +174,21 @@ fn too_many<T>(reader: &mut Reader<'_>, ends: &Ends<'_>, how_many: &str, span: R
 }
 
 fn pattern(reader: &mut Reader<'_>, ends: &Ends<'_>, described: &Described<'_>) -> Option<Pattern> {
-    let Some(value) = described.connectivity else { return Some(Pattern::Dense) };
+    let pairs = described
+        .trained
+        .as_ref()
+        .filter(|object| ["pre_ind", "post_ind"].iter().any(|variable| reader.is_trained(object.value, variable)));
+    let value = match (described.connectivity, pairs) {
+        (None, None) => return Some(Pattern::Dense),
+        (None, Some(object)) => return trained_pairs(reader, ends, object),
+        (Some(value), None) => value,
+        (Some(value), Some(object)) => {
+            let message = format!("the checkpoint says which neurons `{}` joins", object.value);
+            let problem = Diagnostic::error(message).at(value.span(), "this connectivity");
+            reader.problems.push(problem.help("leave it out"));
+            return None;
+        }
+    };
     if let DeValue::String(_) = value.get_ref() {
         let At { value: name, span } = string(value, "`connectivity`", &mut reader.problems)?;
         return match KINDS.iter().find(|(kind, _)| *kind == name) {
@@ -262,6 +287,23 @@ fn sparse(reader: &mut Reader<'_>, ends: &Ends<'_>, fields: &mut Fields<'_, '_>)
             None
         }
     }
+}
+
+/// The pairs of a trained sparse connection.
+fn trained_pairs(reader: &mut Reader<'_>, ends: &Ends<'_>, object: &At<&str>) -> Option<Pattern> {
+    let mut side = |variable: &str, count: u32| {
+        let given = reader.trained_file(object.value, variable, object.span.clone())?;
+        let what = format!("{variable} of `{}`", ends.name);
+        reader.trained_neurons(given, &what, 0..=count - 1, MOST_SYNAPSES)
+    };
+    let (pre, post) = (side("pre_ind", ends.sources), side("post_ind", ends.targets));
+    let (pre, post) = (pre?, post?);
+    if pre.len() != post.len() {
+        let message = format!("`{}` has {} sources, but {} targets, in pairs", ends.name, pre.len(), post.len());
+        reader.problems.push(Diagnostic::error(message).at(object.span.clone(), "this connection"));
+        return None;
+    }
+    Some(of_pairs(ends, &pre.into_iter().zip(post).collect::<Vec<_>>()))
 }
 
 fn of_pairs(ends: &Ends<'_>, pairs: &[(u32, u32)]) -> Pattern {
@@ -478,11 +520,20 @@ fn delays(
     (rows, columns): (usize, usize),
     order: Option<&[u32]>,
 ) -> Option<Delays> {
-    let value = described.delays?;
     let what = format!("the delays of `{}`", ends.name);
     let stream = format!("projection {}, delays", ends.name);
     let wanted = Wanted { what: &what, stream: &stream, ty: Type::INT, rows, columns, axes: &[] };
     let (mut sorted, mut limit) = (false, Limit { longest: u16::MAX, clip: false });
+    let object = described.trained.as_ref().filter(|object| reader.is_trained(object.value, "d"));
+    let given =
+        |reader: &mut Reader<'_>| object.and_then(|At { value, span }| reader.trained_file(value, "d", span.clone()));
+    let Some(value) = described.delays else {
+        let given = given(reader)?;
+        return match reader.trained_delays(given, &wanted, limit)? {
+            Numbered::Each(steps) => Some(Delays::Ring(reordered(steps, order))),
+            Numbered::One(_) => None,
+        };
+    };
     let steps = match value.get_ref() {
         DeValue::Table(table) => {
             let mut fields = Fields::new(table, value.span(), what.clone());
@@ -493,11 +544,13 @@ fn delays(
             sorted = by.is_some_and(|by| by.value);
             limit.longest = longest.map_or(limit.longest, |longest| longest.value as u16);
             limit.clip = clip.is_some_and(|clip| clip.value);
-            let steps = reader.delays(value, Some(&mut fields), &wanted, limit);
+            let own = ["steps", "file", "distribution", "checkpoint"].iter().any(|key| fields.get(key).is_some());
+            let given = if own { None } else { given(reader) };
+            let steps = reader.delays(value, Some(&mut fields), given, &wanted, limit);
             fields.finish(&mut reader.problems);
             steps
         }
-        _ => reader.delays(value, None, &wanted, limit),
+        _ => reader.delays(value, None, None, &wanted, limit),
     };
     Some(match steps? {
         Numbered::One(0) => Delays::None,

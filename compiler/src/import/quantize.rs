@@ -32,6 +32,7 @@ use crate::network::{
     Delays, Encoding, Input, Network, Output, Phase, Population, Projection, Quantity, Readout, Recording, Sparse,
     StatePolicy, Values, Variable, Weights, Window,
 };
+use crate::place::DelayCosts;
 
 use super::error::ImportError;
 use super::exact::Factor;
@@ -41,10 +42,6 @@ use super::options::{Comparison, Record, SpikeFrom};
 
 /// Up to so many delays between the same two, each has a projection of its own.
 pub const MOST_APART: usize = 2;
-
-/// Half-words of a lane that a ring of sums may take; where delays are longer or targets more, synapses are sorted by
-/// delay instead.
-const RING_HALF_WORDS: u64 = 512;
 
 /// `kernel.variables[CURRENT]` is `I`.
 pub const CURRENT: usize = 0;
@@ -315,7 +312,7 @@ fn codes(map: &Map, factors: &[Factor], format: Format) -> (Weights, Clipped) {
     (weights, clipped)
 }
 
-/// The codes of several maps as one, with a delay for each.
+/// The codes of several maps as one, with a delay for each: in a ring or sorted, whichever costs less.
 fn with_delays(group: &[&Connection], factors: &[Factor], format: Format) -> (Weights, Delays, Clipped) {
     let mut clipped = Clipped::default();
     let (sources, targets) = (group[0].map.sources(), group[0].map.targets());
@@ -344,9 +341,8 @@ fn with_delays(group: &[&Connection], factors: &[Factor], format: Format) -> (We
         let pairs = |row: &Vec<(u32, i16, u16)>| row.iter().map(|(target, code, _)| (*target, *code)).collect();
         Weights::Sparse(Sparse::from_rows(rows.iter().map(pairs).collect::<Vec<Vec<_>>>()))
     };
-    let slots = (u64::from(delays.iter().copied().max().unwrap_or(0)) + 1).next_power_of_two();
-    let ring = slots * targets.div_ceil(fenn_isa::memory::LANES) as u64 <= RING_HALF_WORDS;
-    (weights, if ring { Delays::Ring(delays) } else { Delays::Sorted(delays) }, clipped)
+    let costs = DelayCosts::of(&weights, &delays, sources as u32, targets as u32);
+    (weights, costs.cheaper(delays), clipped)
 }
 
 /// `number`, which is finite, as a code.

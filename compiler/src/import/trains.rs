@@ -17,12 +17,12 @@ const DROP_ONE_IN: u32 = 20;
 const ROTATE_EVERY: usize = 4;
 
 /// Random trains.
-pub(super) struct Trains {
+pub(crate) struct Trains {
     random: Pcg32,
 }
 
 impl Trains {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self { random: Pcg32::seed_from_u64(seed) }
     }
 
@@ -33,7 +33,7 @@ impl Trains {
 
     /// Sample `index` for inputs of `sizes`: Poisson trains of each rate in turn (even samples), or one spike per
     /// neuron at a uniform step, as latency codes have (odd samples).
-    pub(super) fn generate(&mut self, index: usize, sizes: &[usize], steps: u32) -> Vec<SpikeTrain> {
+    pub(crate) fn generate(&mut self, index: usize, sizes: &[usize], steps: u32) -> Vec<SpikeTrain> {
         let rate = (RATES[index / 2 % RATES.len()] * f64::from(u32::MAX)) as u32;
         let mut train = |size: usize| {
             let mut lists = vec![Vec::new(); steps as usize];

@@ -172,6 +172,10 @@ impl Lowering<'_> {
         for ring in &self.placement.rings {
             self.step.rings.push(start_position(&mut self.code, ring.position));
         }
+        for bundle in &self.placement.bundles {
+            let marks = bundle.marks().map(|marks| start_position(&mut self.code, marks.position));
+            self.step.marks.push(marks);
+        }
     }
 
     fn advance_pointers(&mut self) {
@@ -343,6 +347,10 @@ impl Lowering<'_> {
         }
         for (ring, register) in self.placement.rings.iter().zip(&self.step.rings) {
             kept.extend(ring.position.map(|address| (address, *register)));
+        }
+        for (bundle, register) in self.placement.bundles.iter().zip(&self.step.marks) {
+            let position = bundle.marks().and_then(|marks| marks.position);
+            kept.extend(position.zip(*register));
         }
         for (address, register) in kept {
             let (base, offset) = self.reach(Address { base: None, offset: address.into() }, 4);

@@ -14,7 +14,7 @@ use fenn_isa::Op;
 use fenn_isa::code::Label;
 
 use super::{Address, InputPointer, Lowering};
-use crate::ir::{Arg, Reg};
+use crate::ir::{Arg, Code, Reg, Turns};
 use crate::network::Source;
 use crate::place::{Bundle, InputPlace};
 
@@ -26,6 +26,15 @@ pub(super) enum Spikes {
         /// The first word.
         at: Address,
         /// How many.
+        words: u32,
+    },
+    /// As `Bits`, with marks of the words that are not 0.
+    Marked {
+        /// The first word.
+        at: Address,
+        /// The first word of marks.
+        marks: Address,
+        /// How many words of marks.
         words: u32,
     },
     /// A part of a list, which begins with a word that holds the address behind the part. Each word after it is
@@ -67,6 +76,8 @@ pub(super) enum Open {
     Word(Reg),
     /// Words, of which any may be zero.
     Words { at: Address, words: u32 },
+    /// Words of which some are marked.
+    Marked { at: Address, marks: Address, words: u32 },
     /// Entries from `next` up to `end`, at least one.
     List { next: Reg, end: Reg, base: u32, scale: u32 },
 }
@@ -102,6 +113,7 @@ impl Lowering<'_> {
                 Open::Word(word)
             }
             Spikes::Bits { at, words } => Open::Words { at, words },
+            Spikes::Marked { at, marks, words } => Open::Marked { at, marks, words },
             Spikes::List { part, only_reader, base, scale } => {
                 let end = self.code.def_x(Op::Lw, &[0.into(), part.into()]);
                 let next = if only_reader && last { part } else { self.code.x() };
@@ -129,6 +141,7 @@ impl Lowering<'_> {
                 self.for_each_bit(word, &first, &scales, body);
             }
             Open::Words { at, words } => self.for_each_word(at, words, rows, entered, body),
+            Open::Marked { at, marks, words } => self.for_each_marked([at, marks], words, rows, entered, body),
             Open::List { next, end, base, scale } => self.for_each_entry([next, end], [base, scale], rows, body),
         }
     }
@@ -172,9 +185,9 @@ impl Lowering<'_> {
             }
         }
         let (check, next, done) = (self.code.label(), self.code.label(), self.code.label());
-        self.code.bind(check);
+        self.code.bind_turns(check, Turns::Scan(words));
         self.code.emit(Op::Beq, &[pointer.into(), end.into(), done.into()]);
-        self.code.bind(next);
+        self.code.bind_turns(next, Turns::Spike);
         self.code.emit(Op::Lw, &[word.into(), 0.into(), pointer.into()]);
         self.code.advance(pointer, 4);
         self.code.emit(Op::Beq, &[word.into(), Arg::Zero, check.into()]);
@@ -188,10 +201,110 @@ impl Lowering<'_> {
         self.code.bind(done);
     }
 
+    /// Of words of spikes those that are marked in `words` words of marks.
+    fn for_each_marked(
+        &mut self,
+        [at, marks]: [Address; 2],
+        words: u32,
+        rows: &[Rows],
+        entered: bool,
+        body: impl FnOnce(&mut Self, &[Reg]),
+    ) {
+        let start = self.pointer(at);
+        let pointer = self.pointer(marks);
+        let end = self.plus(pointer, i64::from(4 * words));
+        let firsts = self.firsts(rows);
+        // Bytes for the 32 neurons of a word, over the four bytes of the word.
+        let word_scales = self.scales(rows, 8);
+        let scales = self.scales(rows, 1);
+        let word = self.code.x();
+        let of_word: Vec<Reg> = rows.iter().map(|_| self.code.x()).collect();
+        if entered {
+            for register in of_word.iter().chain([&word]) {
+                self.code.emit(Op::Addi, &[(*register).into(), Arg::Zero, 0.into()]);
+            }
+        }
+        // Bytes from the first word to those of the present marks.
+        let group = (words > 1).then(|| self.code.constant(0));
+        let (head, next, marked, unmarked) =
+            (self.code.label(), self.code.label(), self.code.label(), self.code.label());
+        self.code.bind_turns(head, Turns::Scan(words));
+        let mark = self.code.def_x(Op::Lw, &[0.into(), pointer.into()]);
+        self.code.advance(pointer, 4);
+        self.code.emit(Op::Beq, &[mark.into(), Arg::Zero, next.into()]);
+        self.code.bind_turns(marked, Turns::Spike);
+        let bit = self.code.def_x(Op::Ctz, &[mark.into()]);
+        let below = self.code.def_x(Op::Addi, &[mark.into(), (-1).into()]);
+        self.code.emit(Op::And, &[mark.into(), mark.into(), below.into()]);
+        let mut offset = self.code.def_x(Op::Slli, &[bit.into(), 2.into()]);
+        if let Some(group) = group {
+            offset = self.code.def_x(Op::Add, &[offset.into(), group.into()]);
+        }
+        let here = self.code.def_x(Op::Add, &[start.into(), offset.into()]);
+        self.code.emit(Op::Lw, &[word.into(), 0.into(), here.into()]);
+        for ((scale, first), of_word) in word_scales.iter().zip(&firsts).zip(&of_word) {
+            let offset = self.scaled(offset, *scale);
+            self.code.emit(Op::Add, &[(*of_word).into(), offset.into(), (*first).into()]);
+        }
+        // Marks may be older than the slot.
+        self.code.emit(Op::Beq, &[word.into(), Arg::Zero, unmarked.into()]);
+        self.for_each_bit(word, &of_word, &scales, body);
+        self.code.bind(unmarked);
+        self.code.emit(Op::Bne, &[mark.into(), Arg::Zero, marked.into()]);
+        self.code.bind(next);
+        if let Some(group) = group {
+            self.code.advance(group, 4 * 32);
+            self.code.emit(Op::Bne, &[pointer.into(), end.into(), head.into()]);
+        }
+    }
+
+    /// Marks which of `words` words from `at` on are not 0, in words from `marks` on.
+    pub(super) fn mark_words(&mut self, at: Address, words: u32, marks: Address) {
+        const UNROLLED: i64 = 4;
+        let (pointer, to) = (self.pointer(at), self.pointer(marks));
+        // Each word's bit comes in at the top, and moves down with those of the words behind it.
+        let four = |code: &mut Code, mark: Reg, count: i64| {
+            code.emit(Op::Srli, &[mark.into(), mark.into(), count.into()]);
+            for index in 0..count {
+                let word = code.def_x(Op::Lw, &[(4 * index).into(), pointer.into()]);
+                let some = code.def_x(Op::Sltu, &[Arg::Zero, word.into()]);
+                let some = code.def_x(Op::Slli, &[some.into(), (32 - count + index).into()]);
+                code.emit(Op::Or, &[mark.into(), mark.into(), some.into()]);
+            }
+            code.advance(pointer, 4 * count);
+        };
+        let whole = words / 32;
+        if whole > 0 {
+            let end = self.plus(to, i64::from(4 * whole));
+            let (group, turn) = (self.code.label(), self.code.label());
+            self.code.bind_turns(group, Turns::Times(whole));
+            let mark = self.code.constant(0);
+            let left = self.code.constant(32 / UNROLLED);
+            self.code.bind_turns(turn, Turns::Times(32 / UNROLLED as u32));
+            four(&mut self.code, mark, UNROLLED);
+            self.code.advance(left, -1);
+            self.code.emit(Op::Bne, &[left.into(), Arg::Zero, turn.into()]);
+            self.code.emit(Op::Sw, &[mark.into(), 0.into(), to.into()]);
+            self.code.advance(to, 4);
+            self.code.emit(Op::Bne, &[to.into(), end.into(), group.into()]);
+        }
+        let rest = i64::from(words % 32);
+        if rest > 0 {
+            let mark = self.code.constant(0);
+            for first in (0..rest).step_by(UNROLLED as usize) {
+                four(&mut self.code, mark, UNROLLED.min(rest - first));
+            }
+            if rest < 32 {
+                self.code.emit(Op::Srli, &[mark.into(), mark.into(), (32 - rest).into()]);
+            }
+            self.code.emit(Op::Sw, &[mark.into(), 0.into(), to.into()]);
+        }
+    }
+
     /// For each bit of `word`, which is not zero, lowest first; `firsts` are the places of the word's first neuron.
     fn for_each_bit(&mut self, word: Reg, firsts: &[Reg], scales: &[Scale], body: impl FnOnce(&mut Self, &[Reg])) {
         let head = self.code.label();
-        self.code.bind(head);
+        self.code.bind_turns(head, Turns::Spike);
         let bit = self.code.def_x(Op::Ctz, &[word.into()]);
         let below = self.code.def_x(Op::Addi, &[word.into(), (-1).into()]);
         self.code.emit(Op::And, &[word.into(), word.into(), below.into()]);
@@ -230,7 +343,7 @@ impl Lowering<'_> {
             ways.push((self.scale(if agrees { 1 } else { rows.stride }), away));
         }
         let head = self.code.label();
-        self.code.bind(head);
+        self.code.bind_turns(head, Turns::Spike);
         let entry = self.code.def_x(Op::Lw, &[0.into(), next.into()]);
         self.code.advance(next, 4);
         let mut places = Vec::new();

@@ -15,7 +15,7 @@ use fenn_isa::operand::OperandKind;
 
 use super::propagate::symbol;
 use super::{Address, Lowering, When, last_lanes};
-use crate::ir::{Arg, Code, File, Reg};
+use crate::ir::{Arg, Code, File, Reg, Turns};
 use crate::place::Home;
 use emit::{Place, Places, Plan, Shared};
 use values::Graph;
@@ -252,7 +252,7 @@ impl Lowering<'_> {
         let lane_step = lane_step.map(|group| self.code.def_v(Op::VLui, &[group.step.into()]));
         let left = if until.is_none() { Some(self.code.constant(shape.turns.into())) } else { None };
         let head = self.code.label();
-        self.code.bind(head);
+        self.code.bind_turns(head, Turns::Times(shape.turns));
         turn(self, shape.blocks, false);
         for group in groups.0.iter().filter(|group| group.step != 0) {
             for (base, _) in &group.bases {

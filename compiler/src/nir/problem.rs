@@ -4,6 +4,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::hdf5::Damaged;
+
 /// A NIR file that cannot be used, with everything found wrong with it.
 #[derive(Debug, thiserror::Error)]
 pub struct NirError {
@@ -22,6 +24,12 @@ impl fmt::Display for NirError {
             write!(f, "{}: {problem}", self.file.display())?;
         }
         Ok(())
+    }
+}
+
+impl From<Damaged> for Problem {
+    fn from(Damaged { object, reason }: Damaged) -> Self {
+        Self::Damaged { object, reason }
     }
 }
 

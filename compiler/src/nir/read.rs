@@ -4,31 +4,24 @@
 //! followed, so links that form a cycle cannot lead anywhere.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use hdf5_pure::{DType, Dataset, File, Group, VlenStringReadOptions, is_hdf5_bytes};
+use hdf5_pure::{DType, Group, is_hdf5_bytes};
 
 use super::check::wrong_shape;
 use super::{
     Conv, CubaLi, CubaLif, Edge, Graph, I, If, Li, Lif, Matrix, NirError, Node, Padding, Pool, Problem, Tensor,
 };
+use crate::hdf5::{self, Archive, Content, Stored, extents_of, guarded};
 
 /// The largest file [`read`] takes, in bytes: weights for a card's whole memory fit.
 pub const MAX_FILE_BYTES: u64 = 1 << 30;
-
-/// Deflate, the strongest filter HDF5 files commonly use, expands one byte to at most 1032, so a dataset that claims more
-/// than that times the size of its file lies.
-const MAX_EXPANSION: u64 = 1032;
 
 /// Graphs within graphs, at most this deep. A link from a group to one that it is in would otherwise have no end.
 pub const MAX_NESTING: usize = 16;
 
 /// More nodes than any graph has, those of nested graphs included: links could make exponentially many of a few.
 const MAX_NODES: usize = 1 << 16;
-
-/// No name or type in a NIR file is longer than this, in bytes.
-const MAX_STRING_BYTES: u64 = 4096;
 
 /// Reads the NIR graph in `path`.
 ///
@@ -57,47 +50,28 @@ pub(super) fn parse(bytes: Vec<u8>) -> Result<Graph, Vec<Problem>> {
     if !is_hdf5_bytes(&bytes) {
         return Err(vec![Problem::NotHdf5]);
     }
-    // The HDF5 reader returns errors for all damage we know of, but it is a large parser of hostile input that we did not
-    // write. Should it have a panic left, that is the file's fault to the user, so this is the one place that contains it.
-    // Nothing outlives the closure, so no broken state can be seen afterwards.
-    catch_unwind(AssertUnwindSafe(|| Reader::open(bytes)?.graph())).unwrap_or_else(|panic| {
-        let reason = panic.downcast_ref::<&str>().map_or("internal error of the HDF5 reader", |text| text);
-        Err(vec![damaged("/", reason)])
-    })
+    guarded(|| Reader { archive: Archive::open(bytes).map_err(one)? }.graph())
+        .unwrap_or_else(|damaged| Err(one(damaged)))
 }
 
 fn damaged(object: &str, reason: impl ToString) -> Problem {
-    Problem::Damaged { object: object.into(), reason: reason.to_string() }
-}
-
-/// An array as stored: shape, then row-major numbers.
-struct Stored {
-    shape: Vec<usize>,
-    data: Vec<f64>,
+    hdf5::damaged(object, reason).into()
 }
 
 struct Reader {
-    file: File,
-    /// No dataset may claim more bytes than this.
-    max_bytes: u64,
+    archive: Archive,
 }
 
 impl Reader {
-    fn open(bytes: Vec<u8>) -> Result<Reader, Vec<Problem>> {
-        let max_bytes = (bytes.len() as u64).saturating_mul(MAX_EXPANSION);
-        let file = File::from_bytes(bytes).map_err(|error| vec![damaged("/", error)])?;
-        Ok(Reader { file, max_bytes })
-    }
-
     fn graph(&self) -> Result<Graph, Vec<Problem>> {
         let root = self.group("node")?;
-        let kind = self.string(&root, "/node", "type").map_err(one)?;
+        let kind = self.archive.string(&root, "/node", "type").map_err(one)?;
         match kind {
             None => return Err(vec![Problem::NotNir { object: "/node/type" }]),
             Some(kind) if kind != "NIRGraph" => return Err(vec![Problem::RootNotGraph { kind }]),
             Some(_) => {}
         }
-        let version = self.string(&self.file.root(), "", "version").map_err(one)?.unwrap_or_default();
+        let version = self.archive.string(&self.archive.root(), "", "version").map_err(one)?.unwrap_or_default();
         let edges =
             self.edges(&root, "/node").map_err(one)?.ok_or_else(|| one(Problem::NotNir { object: "/node/edges" }))?;
         let group = self.group("node/nodes")?;
@@ -157,15 +131,15 @@ impl Reader {
     }
 
     fn group(&self, path: &'static str) -> Result<Group, Vec<Problem>> {
-        let (parent, name) = path.rsplit_once('/').map_or((self.file.root(), path), |(parent, name)| {
-            (self.file.group(parent).unwrap_or_else(|_| self.file.root()), name)
+        let (parent, name) = path.rsplit_once('/').map_or((self.archive.root(), path), |(parent, name)| {
+            (self.archive.group(parent).unwrap_or_else(|_| self.archive.root()), name)
         });
         let present = parent.groups().map_err(|error| vec![damaged("/", error)])?.iter().any(|found| found == name);
         if !present {
             let object = if name == "nodes" { "/node/nodes" } else { "/node" };
             return Err(vec![Problem::NotNir { object }]);
         }
-        self.file.group(path).map_err(|error| vec![damaged(path, error)])
+        self.archive.group(path).map_err(one)
     }
 
     fn node(
@@ -178,7 +152,7 @@ impl Reader {
     ) -> Result<Node, Vec<Problem>> {
         let place = format!("{place}/{name}");
         let group = nodes.group(name).map_err(|error| vec![damaged(&place, error)])?;
-        let Some(kind) = self.string(&group, &place, "type").map_err(one)? else {
+        let Some(kind) = self.archive.string(&group, &place, "type").map_err(one)? else {
             return Err(one(Problem::MissingDataset { node: name.into(), kind: "unknown".into(), dataset: "type" }));
         };
         if kind == "NIRGraph" {
@@ -189,7 +163,7 @@ impl Reader {
 
     /// The edges of the graph in `group`, or `None` if there are none of the name.
     fn edges(&self, group: &Group, place: &str) -> Result<Option<Vec<Edge>>, Problem> {
-        let Some(dataset) = self.dataset(group, place, "edges")? else { return Ok(None) };
+        let Some(dataset) = self.archive.dataset(group, place, "edges")? else { return Ok(None) };
         let place = format!("{place}/edges");
         let shape = extents_of(&dataset, &place)?;
         // A graph without edges is stored as an empty array of any rank.
@@ -199,7 +173,7 @@ impl Reader {
         if shape.len() != 2 || shape[1] != 2 {
             return Err(Problem::EdgesShape { object: place, found: shape });
         }
-        let mut names = self.strings(&dataset, &place)?.into_iter();
+        let mut names = self.archive.strings(&dataset, &place)?.into_iter();
         let mut edges = Vec::new();
         while let (Some(from), Some(to)) = (names.next(), names.next()) {
             edges.push(Edge { from, to });
@@ -209,53 +183,6 @@ impl Reader {
         }
         Ok(Some(edges))
     }
-
-    /// The dataset `name` of `group`, or `None` if there is no such dataset.
-    fn dataset(&self, group: &Group, place: &str, name: &str) -> Result<Option<Dataset>, Problem> {
-        let place = format!("{place}/{name}");
-        if !group.datasets().map_err(|error| damaged(&place, error))?.iter().any(|found| found == name) {
-            return Ok(None);
-        }
-        let dataset = group.dataset(name).map_err(|error| damaged(&place, error))?;
-        let bytes = dataset.shape().and_then(|shape| {
-            let width = dataset.element_size()?.max(size_of::<f64>() as u64);
-            Ok(shape.iter().try_fold(width, |n, &extent| n.checked_mul(extent)))
-        });
-        match bytes.map_err(|error| damaged(&place, error))? {
-            Some(bytes) if bytes <= self.max_bytes => Ok(Some(dataset)),
-            _ => Err(damaged(&place, "its shape says more data than a file of this size can hold")),
-        }
-    }
-
-    /// The one string in dataset `name` of `group`, or `None` if there is no such dataset.
-    fn string(&self, group: &Group, place: &str, name: &str) -> Result<Option<String>, Problem> {
-        let Some(dataset) = self.dataset(group, place, name)? else { return Ok(None) };
-        let place = format!("{place}/{name}");
-        let mut strings = self.strings(&dataset, &place)?;
-        match (strings.pop(), strings.is_empty()) {
-            (Some(text), true) => Ok(Some(text)),
-            _ => Err(damaged(&place, "it does not hold exactly one string")),
-        }
-    }
-
-    fn strings(&self, dataset: &Dataset, place: &str) -> Result<Vec<String>, Problem> {
-        let element = dataset.element_size().map_err(|error| damaged(place, error))?;
-        let strings = match dataset.dtype().map_err(|error| damaged(place, error))? {
-            DType::VariableLengthString => {
-                let limit = usize::try_from(self.max_bytes).unwrap_or(usize::MAX);
-                dataset.read_vlen_strings(VlenStringReadOptions::new().with_max_payload_bytes(limit))
-            }
-            DType::String if element <= MAX_STRING_BYTES => dataset.read_string(),
-            other => return Err(damaged(place, format!("it holds {other}, not strings"))),
-        };
-        strings.map_err(|error| damaged(place, error))
-    }
-}
-
-/// The shape of a dataset, as `usize`.
-fn extents_of(dataset: &Dataset, place: &str) -> Result<Vec<usize>, Problem> {
-    let shape = dataset.shape().map_err(|error| damaged(place, error))?;
-    shape.into_iter().map(|extent| usize::try_from(extent).map_err(|error| damaged(place, error))).collect()
 }
 
 /// The datasets of one node.
@@ -315,32 +242,13 @@ impl Fields<'_> {
 
     /// The numbers of `dataset`, or `None` if the node has no such dataset.
     fn optional(&self, dataset: &'static str) -> Result<Option<Stored>, Problem> {
-        let Some(found) = self.reader.dataset(&self.group, &self.place, dataset)? else { return Ok(None) };
-        let place = format!("{}/{dataset}", self.place);
-        let dtype = found.dtype().map_err(|error| damaged(&place, error))?;
-        let numeric = matches!(
-            dtype,
-            DType::F32
-                | DType::F64
-                | DType::I8
-                | DType::I16
-                | DType::I32
-                | DType::I64
-                | DType::U8
-                | DType::U16
-                | DType::U32
-                | DType::U64
-        );
-        if !numeric {
-            let (node, found) = (self.name.into(), dtype.to_string());
-            return Err(Problem::WrongType { node, dataset, expected: "numbers", found });
+        match self.reader.archive.numbers(&self.group, &self.place, dataset)? {
+            None => Ok(None),
+            Some(Content::Numbers(stored)) => Ok(Some(stored)),
+            Some(Content::Other(found)) => {
+                Err(Problem::WrongType { node: self.name.into(), dataset, expected: "numbers", found })
+            }
         }
-        let shape = extents_of(&found, &place)?;
-        let data = found.read_f64().map_err(|error| damaged(&place, error))?;
-        if super::len_of(&shape) != Some(data.len()) {
-            return Err(damaged(&place, "its shape and the amount of its data disagree"));
-        }
-        Ok(Some(Stored { shape, data }))
     }
 
     fn required(&self, dataset: &'static str) -> Result<Stored, Problem> {
@@ -441,14 +349,14 @@ impl Fields<'_> {
 
     fn padding<const D: usize>(&self) -> Result<Padding<D>, Problem> {
         let place = format!("{}/padding", self.place);
-        let Some(dataset) = self.reader.dataset(&self.group, &self.place, "padding")? else {
+        let Some(dataset) = self.reader.archive.dataset(&self.group, &self.place, "padding")? else {
             return Err(self.missing("padding"));
         };
         let dtype = dataset.dtype().map_err(|error| damaged(&place, error))?;
         if !matches!(dtype, DType::VariableLengthString | DType::String) {
             return Ok(Padding::Zeros(self.required_each("padding")?));
         }
-        match self.reader.string(&self.group, &self.place, "padding")?.as_deref() {
+        match self.reader.archive.string(&self.group, &self.place, "padding")?.as_deref() {
             Some("same") => Ok(Padding::Same),
             Some("valid") => Ok(Padding::Valid),
             text => {
@@ -481,7 +389,7 @@ impl Fields<'_> {
             return Ok(stored.data);
         }
         match (&stored.data[..], super::len_of(shape)) {
-            ([only], Some(len)) if len as u64 <= self.reader.max_bytes => Ok(vec![*only; len]),
+            ([only], Some(len)) if len as u64 <= self.reader.archive.max_bytes() => Ok(vec![*only; len]),
             _ => Err(wrong_shape(self.name, dataset, &format!("{shape:?} (or a scalar)"), &stored.shape)),
         }
     }

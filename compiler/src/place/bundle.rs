@@ -34,6 +34,8 @@ pub enum Part {
     Sparse(SparseRows),
     /// Adds a row of weights with delays to a ring.
     Delayed(Delayed),
+    /// Adds a row that is shared with other neurons, from a block of its own on.
+    Shared(SharedRows),
     /// Adds a weight to the neuron of its own number.
     OneToOne(OneToOne),
 }
@@ -88,6 +90,31 @@ impl Delayed {
     }
 }
 
+/// Rows that source neurons share: a vector of weights for each of some blocks, which are as far apart in every row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedRows {
+    /// Distances of the blocks in lane-local memory from the first one, in bytes; rising from 0.
+    pub distances: Vec<u32>,
+    /// In scalar memory, two words for each source neuron: the address of its row, and of its first block in lane-local memory.
+    pub table: u32,
+    /// Whether sums saturate.
+    pub saturating: bool,
+    /// The memory of the rows.
+    pub space: Space,
+    /// The first row.
+    pub address: u32,
+}
+
+impl SharedRows {
+    /// Bytes of an entry of the table.
+    pub const ENTRY: u32 = 8;
+
+    /// Bytes of a row.
+    pub fn row_bytes(&self) -> u32 {
+        self.distances.len() as u32 * VECTOR_BYTES
+    }
+}
+
 /// Sparse rows, in the order of their source neurons; where they are sorted by delay, once for each delay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SparseRows {
@@ -97,11 +124,15 @@ pub struct SparseRows {
     pub space: Space,
     /// The first row.
     pub address: u32,
-    /// In scalar memory: a word with the address of each row, and of the end of the last one; then, where they are sorted, one
-    /// for each delay, of how many bytes before the latest the slot of its spikes is.
+    /// In scalar memory: a word with the address of each row, and of the end of the last one; then, where they are sorted, two
+    /// for each delay: how many bytes before the latest the slot of its spikes is, and that of their marks.
     pub table: u32,
     /// Vectors of synapses in the longest row.
     pub longest: u32,
+    /// Vectors of synapses in all rows.
+    pub vectors: u64,
+    /// Rows.
+    pub rows: u64,
     /// What has to be added to the addresses in the rows; an immediate reaches it.
     pub base: u32,
     /// Whether sums saturate.
@@ -110,6 +141,35 @@ pub struct SparseRows {
     pub ring: Option<usize>,
     /// Where rows are sorted by delay: the distinct delays, longest first.
     pub sorted: Vec<u16>,
+    /// Where rows are sorted, which words of the latest slots of spikes are not 0, if that saves time.
+    pub marks: Option<Marks>,
+}
+
+/// Which words of the latest slots of spikes are not 0: one bit each, in scalar memory. A word that is 0 may be marked too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Marks {
+    /// The first slot.
+    pub address: u32,
+    /// Words of a slot.
+    pub words: u32,
+    /// How many slots there are: the latest ones, round and round.
+    pub slots: u32,
+    /// The word that keeps the place of the latest from run to run, where spikes are carried over.
+    pub position: Option<u32>,
+}
+
+impl SparseRows {
+    /// Vectors of synapses in a row, on average.
+    pub fn mean(&self) -> f64 {
+        self.vectors as f64 / self.rows.max(1) as f64
+    }
+}
+
+impl Marks {
+    /// Bytes of a slot.
+    pub fn slot_bytes(&self) -> u32 {
+        4 * self.words
+    }
 }
 
 /// Weights from neurons to the neurons of the same number.
@@ -140,12 +200,17 @@ impl Bundle {
         self.parts.iter().any(|part| matches!(part, Part::Sparse(_)))
     }
 
+    /// The marks of its spikes, where rows are sorted by delay and there are any.
+    pub fn marks(&self) -> Option<Marks> {
+        self.parts.iter().find_map(|part| if let Part::Sparse(rows) = part { rows.marks } else { None })
+    }
+
     /// Whether the spikes are looked at as masks, or those of earlier steps too.
     pub(super) fn needs_bits(&self) -> bool {
         self.parts.iter().any(|part| match part {
             Part::OneToOne(_) => true,
             Part::Sparse(rows) => !rows.sorted.is_empty(),
-            Part::Dense(_) | Part::Delayed(_) => false,
+            Part::Dense(_) | Part::Delayed(_) | Part::Shared(_) => false,
         })
     }
 
@@ -155,6 +220,7 @@ impl Bundle {
             Part::Dense(rows) => Some((rows.address, rows.row_bytes)),
             Part::Sparse(rows) => Some((rows.table, 4)),
             Part::Delayed(rows) => Some((rows.address, rows.row_bytes())),
+            Part::Shared(rows) => Some((rows.table, SharedRows::ENTRY)),
             Part::OneToOne(_) => None,
         })
     }

@@ -18,9 +18,9 @@ use crate::network::Network;
 pub(crate) const CHUNK: u32 = 24;
 
 /// Cycles to find a spike and the place of a row that is as long as all others.
-const FIND: f64 = 6.0;
+pub(super) const FIND: f64 = 6.0;
 /// Cycles to look up where a sparse row is, and to jump into the code for its length.
-const LOOK_UP: f64 = 9.0;
+pub(super) const LOOK_UP: f64 = 9.0;
 /// Cycles to start a transfer and to wait for it, besides the transfer.
 const TRANSFER: f64 = 18.0;
 /// Vectors of rows with delays whose time has a register of its own.
@@ -78,8 +78,14 @@ pub(super) fn sparse_cycles(shape: &Shape) -> f64 {
     unit * shape.mean() + FIND + LOOK_UP
 }
 
+/// Cycles for a spike with a shared row of so many vectors in vector memory and in DRAM.
+pub(super) fn shared_cycles(vectors: u32) -> [f64; 2] {
+    let near = 4.0 * f64::from(vectors) + FIND + LOOK_UP / 2.0;
+    [near, (near + TRANSFER / 2.0).max(arrival(vectors.into()))]
+}
+
 /// Cycles in which a row of so many vectors arrives.
-fn arrival(vectors: f64) -> f64 {
+pub(super) fn arrival(vectors: f64) -> f64 {
     4.0 * vectors + TRANSFER
 }
 
@@ -109,6 +115,12 @@ fn all_choices(network: &Network, placement: &Placement, options: &Options, part
             let far = (near + TRANSFER / 2.0).max(arrival(vectors.into()));
             add(delayed_name(*bits), None, whole * sources, whole, [near, far]);
         }
+        Form::Shared(patterns) => {
+            let length = patterns.distances.len() as u32;
+            let piece = u64::from(length) * u64::from(VECTOR_BYTES);
+            let bytes = patterns.count() as u64 * piece;
+            add(shared_name(patterns.count(), sources), None, bytes, piece, shared_cycles(length));
+        }
         Form::Sparse { shape, .. } => {
             let ring = ring_of(network, placement, part.members[0]);
             let constant = shape.constant.filter(|_| ring.is_none()).map(RowFormat::Constant);
@@ -135,6 +147,11 @@ fn all_choices(network: &Network, placement: &Placement, options: &Options, part
         }
     }
     choices
+}
+
+/// How shared rows are called in the report.
+pub(super) fn shared_name(rows: usize, sources: u64) -> String {
+    format!("{rows} rows that {sources} neurons share")
 }
 
 /// How rows with delays are called in the report.

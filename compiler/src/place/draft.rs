@@ -5,11 +5,12 @@
 //!
 //! Not here: formats of sparse rows and memories ([`super::choose`]).
 
-use fenn_isa::memory::{LANES, MachineConfig, Space};
+use fenn_isa::memory::{LANES, MachineConfig, Space, VECTOR_BYTES};
 
-use super::choose::{dense_cycles, sparse_cycles};
+use super::choose::{arrival, dense_cycles, shared_cycles, sparse_cycles};
 use super::plan::{Group, Kind, kind, saturates};
 use super::rows::{Member, RowFormat, Rows, Shape};
+use super::shared::Patterns;
 use super::{Home, Placement, Ring, RowLayout};
 use crate::backend::Options;
 use crate::network::{Delays, Network, Projection, Weights};
@@ -33,6 +34,7 @@ pub(super) enum Form {
     Dense,
     Delayed { bits: u8 },
     Sparse { shape: Shape, base: u32, format: RowFormat },
+    Shared(Patterns),
     OneToOne,
 }
 
@@ -55,8 +57,12 @@ fn draft(network: &Network, options: &Options, group: Group, dense: &[bool]) -> 
                 Some(bits) => Form::Delayed { bits },
                 None => Form::unknown(),
             },
-            Kind::Direct if dense[member] => Form::Dense,
-            Kind::Direct | Kind::Sorted => Form::unknown(),
+            Kind::Direct => match shared(network, options, member, dense[member]) {
+                Some(patterns) => Form::Shared(patterns),
+                None if dense[member] => Form::Dense,
+                None => Form::unknown(),
+            },
+            Kind::Sorted => Form::unknown(),
         };
         let joins = |part: &&mut DraftPart| match (&part.form, &form) {
             (Form::Dense, Form::Dense) => true,
@@ -94,7 +100,7 @@ fn decide(network: &Network, options: &Options, group: &Group, dense: &mut [bool
         let choice = match options.rows {
             RowLayout::Dense => possible,
             RowLayout::Sparse | RowLayout::Split | RowLayout::Packed => vec![false; members.len()],
-            RowLayout::Auto => cheapest(network, &members, &possible),
+            RowLayout::Auto | RowLayout::Shared => cheapest(network, &members, &possible),
         };
         members.iter().zip(choice).for_each(|(member, choice)| dense[*member] = choice);
     }
@@ -136,6 +142,34 @@ fn delayed_bits(network: &Network, options: &Options, index: usize) -> Option<u8
     // Seven instructions a vector either way; a sparse row has to be found.
     let shorter = shape.mean() + 2.0 < f64::from(blocks(network, index));
     (!shorter || options.rows == RowLayout::Dense).then_some(bits)
+}
+
+/// The shared rows of a convolution, if they cost less than what it would have otherwise: the time for a spike with rows in
+/// DRAM or in vector memory, whichever a quarter of the latter suggests.
+fn shared(network: &Network, options: &Options, index: usize, dense: bool) -> Option<Patterns> {
+    let projection = &network.projections[index];
+    let Weights::Convolution(_) = projection.weights else { return None };
+    if !matches!(options.rows, RowLayout::Auto | RowLayout::Shared) {
+        return None;
+    }
+    let (sources, size) = (network.source_size(projection.source), network.populations[projection.target].size);
+    let patterns = Patterns::of(&projection.weights, sources, size)?;
+    let near = |vectors: f64| vectors * f64::from(VECTOR_BYTES) <= f64::from(options.config.vector_bytes / 4);
+    let cycles = |vectors: f64, rows: f64, ways: [f64; 2]| if near(vectors * rows) { ways[0] } else { ways[1] };
+    let sources = f64::from(sources);
+    let length = patterns.distances.len() as u32;
+    let own = cycles(length.into(), patterns.count() as f64, shared_cycles(length));
+    let other = if dense {
+        let vectors = blocks(network, index);
+        let far = arrival(vectors.into());
+        cycles(vectors.into(), sources, [dense_cycles(vectors, true), far])
+    } else {
+        let shape = Rows { members: vec![member(network, index, 0)], ..rows(network, &[index]) }.shape();
+        // Two vectors for 32 synapses, unless all weights are equal.
+        let vectors = shape.mean() * if shape.constant.is_some() { 1.0 } else { 2.0 };
+        cycles(vectors, sources, [sparse_cycles(&shape), arrival(vectors).max(sparse_cycles(&shape))])
+    };
+    (own < other || options.rows == RowLayout::Shared).then_some(patterns)
 }
 
 /// Whether a pair of neurons has several synapses.
@@ -214,9 +248,10 @@ fn make_room_in_lanes(network: &Network, config: &MachineConfig, dense: &mut [bo
     }
 }
 
-/// The variables of a population that sparse rows add to.
+/// The variables of a population that sparse or shared rows add to.
 pub(super) fn lane_variables(network: &Network, drafts: &[Draft], population: usize) -> Vec<usize> {
-    let sparse = drafts.iter().flat_map(|draft| &draft.parts).filter(|part| matches!(part.form, Form::Sparse { .. }));
+    let in_lanes = |part: &&DraftPart| matches!(part.form, Form::Sparse { .. } | Form::Shared(_));
+    let sparse = drafts.iter().flat_map(|draft| &draft.parts).filter(in_lanes);
     let members = sparse.flat_map(|part| &part.members).filter(|member| kind(network, **member) != Kind::Ring);
     let projections = members.map(|member| &network.projections[*member]);
     projections.filter(|projection| projection.target == population).map(|projection| projection.variable).collect()

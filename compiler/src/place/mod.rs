@@ -4,8 +4,9 @@
 //! names the largest ones. The layout serves the code:
 //! - projections that see the same spikes are a [`Bundle`]: one scan finds the rows of all of them;
 //! - dense rows are as many vectors as all their targets have, padded with zeros. Sparse rows ([`RowFormat`]) name their
-//!   targets by addresses in lane-local memory, one-to-one weights are vectors beside their targets;
-//! - a variable that sparse rows add to lives in lane-local memory; one that only dense rows add to is an array of its own in
+//!   targets by addresses in lane-local memory; rows of convolutions that are equal but for their place may be shared
+//!   ([`SharedRows`]); one-to-one weights are vectors beside their targets;
+//! - a variable that sparse or shared rows add to lives in lane-local memory; one that only dense rows add to is an array of its own in
 //!   vector memory, one vector of 32 neurons after the other;
 //! - sums that are due later are rings in lane-local memory;
 //! - a population's other variables and its per-neuron parameters are interleaved in vector memory, vector by vector, so that
@@ -29,14 +30,17 @@ mod assign;
 mod bundle;
 mod choose;
 mod contents;
+mod delays;
 mod draft;
 mod memory;
 mod plan;
 mod rows;
+mod shared;
 
-pub use bundle::{Bundle, Delayed, Dense, DenseTarget, OneToOne, OneToOneWeights, Part, SparseRows};
+pub use bundle::{Bundle, Delayed, Dense, DenseTarget, Marks, OneToOne, OneToOneWeights, Part, SharedRows, SparseRows};
 pub use choose::{Alternative, LayoutChoice};
 pub(crate) use choose::{CHUNK, TIMED};
+pub use delays::DelayCosts;
 pub use memory::{Array, DoesNotFit};
 pub use plan::{Action, When};
 pub use rows::RowFormat;
@@ -106,6 +110,8 @@ pub enum RowLayout {
     Split,
     /// Sparse, address and weight in one number where they fit.
     Packed,
+    /// Convolutions by rows that neurons share; others as costs least.
+    Shared,
 }
 
 /// Where the host writes the spikes of an input.

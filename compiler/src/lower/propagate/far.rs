@@ -12,8 +12,8 @@ use fenn_isa::csr::{Register, dma_status};
 use super::super::spikes::Open;
 use super::dense::chunks;
 use super::{First, Lowering, Rows, Spikes};
-use crate::ir::{Arg, Reg};
-use crate::place::{Bundle, Delayed, Dense, SparseRows};
+use crate::ir::{Arg, Reg, Turns};
+use crate::place::{Bundle, Delayed, Dense, SharedRows, SparseRows};
 
 /// What the engine is doing.
 struct Far {
@@ -35,6 +35,13 @@ enum Lengths {
         /// Holds an address.
         end: Reg,
     },
+    /// All are as long, and belong to blocks that a table names.
+    Placed {
+        /// The first block of the row that is being added.
+        block: Reg,
+        /// The first block of the row that is on its way.
+        coming: Reg,
+    },
 }
 
 impl Lowering<'_> {
@@ -50,7 +57,8 @@ impl Lowering<'_> {
         let end = self.code.x();
         let starts = Rows { first: table, stride: 4 };
         let add = |lowering: &mut Self| lowering.add_sparse_row(&adder, far.buffer, end);
-        self.far_loop(&far, open, starts, &Lengths::Differ { end }, add);
+        let bytes = rows.mean() * f64::from(rows.format.unit_bytes());
+        self.far_loop(&far, open, (starts, bytes), &Lengths::Differ { end }, add);
         self.code.bind(none);
     }
 
@@ -66,7 +74,7 @@ impl Lowering<'_> {
             self.set_length(chunk.bytes());
             let pieces = Rows { first: First::At(rows.address + chunk.first), stride: rows.row_bytes };
             let add = |lowering: &mut Self| lowering.add_row(&sums, far.buffer);
-            self.far_loop(&far, open, pieces, &Lengths::Equal, add);
+            self.far_loop(&far, open, (pieces, chunk.bytes().into()), &Lengths::Equal, add);
             self.store_sums(&sums);
             self.code.bind(none);
         }
@@ -82,7 +90,21 @@ impl Lowering<'_> {
         self.set_length(rows.row_bytes());
         let places = Rows { first: First::At(rows.address), stride: rows.row_bytes() };
         let add = |lowering: &mut Self| lowering.add_delayed_row(&adder, far.buffer);
-        self.far_loop(&far, open, places, &Lengths::Equal, add);
+        self.far_loop(&far, open, (places, rows.row_bytes().into()), &Lengths::Equal, add);
+        self.code.bind(none);
+    }
+
+    /// Shared rows.
+    pub(super) fn far_shared(&mut self, bundle: &Bundle, rows: &SharedRows) {
+        let spikes = self.spikes_of(bundle);
+        let none = self.code.label();
+        let open = self.open_spikes(spikes, true, none);
+        let far = self.far();
+        self.set_length(rows.row_bytes());
+        let (block, coming) = (self.code.x(), self.code.constant(0));
+        let places = Rows { first: First::At(rows.table), stride: SharedRows::ENTRY };
+        let add = |lowering: &mut Self| lowering.add_shared_row(rows, far.buffer, block);
+        self.far_loop(&far, open, (places, rows.row_bytes().into()), &Lengths::Placed { block, coming }, add);
         self.code.bind(none);
     }
 
@@ -98,13 +120,27 @@ impl Lowering<'_> {
         self.write_csr(Register::Mm2sCount, bytes);
     }
 
-    /// `rows` are the rows themselves, or where their starts are if they differ in length; `add` adds the row in the buffer.
-    fn far_loop(&mut self, far: &Far, open: Open, rows: Rows, lengths: &Lengths, add: impl FnOnce(&mut Self)) {
+    /// `rows` are the rows themselves, or where their starts are if they differ in length, and a row's bytes on average; `add` adds
+    /// the row in the buffer.
+    fn far_loop(
+        &mut self,
+        far: &Far,
+        open: Open,
+        (rows, mean): (Rows, f64),
+        lengths: &Lengths,
+        add: impl FnOnce(&mut Self),
+    ) {
         let [adding, wait, start, done] = [(); 4].map(|()| self.code.label());
         self.for_each_spike(open, &[rows], true, |lowering, places| {
             let next_spike = lowering.code.label();
+            let mut first = None;
             let (row, bytes) = match lengths {
                 Lengths::Equal => (places[0], None),
+                Lengths::Placed { .. } => {
+                    let (row, block) = lowering.shared_row_of(places[0]);
+                    first = Some(block);
+                    (row, None)
+                }
                 Lengths::Differ { .. } => {
                     let (start, end) = lowering.row_of(places[0]);
                     (start, Some(lowering.code.def_x(Op::Sub, &[end.into(), start.into()])))
@@ -116,7 +152,7 @@ impl Lowering<'_> {
             }
             // Seldom: adding a row takes about as long as bringing one.
             lowering.code.emit(Op::Beq, &[idle.into(), Arg::Zero, wait.into()]);
-            lowering.code.bind(start);
+            lowering.code.bind_turns(start, Turns::Brings(mean));
             lowering.write_csr(Register::Mm2sSrcAddr, row);
             lowering.write_csr(Register::Mm2sDstAddr, far.buffer);
             if let Some(bytes) = bytes {
@@ -126,6 +162,9 @@ impl Lowering<'_> {
             lowering.code.emit(Op::Csrrwi, &[Arg::Zero, control.into(), 1.into()]);
             lowering.turn(far, lengths);
             let code = &mut lowering.code;
+            if let (Lengths::Placed { coming, .. }, Some(first)) = (lengths, first) {
+                code.emit(Op::Addi, &[(*coming).into(), first.into(), 0.into()]);
+            }
             match bytes {
                 // At first a row of no bytes is added.
                 Some(bytes) => code.emit(Op::Addi, &[far.coming.into(), bytes.into(), 0.into()]),
@@ -155,8 +194,14 @@ impl Lowering<'_> {
     /// The buffer of the row that has arrived, and the end of that.
     fn turn(&mut self, far: &Far, lengths: &Lengths) {
         self.code.emit(Op::Xor, &[far.buffer.into(), far.buffer.into(), far.flip.into()]);
-        if let Lengths::Differ { end } = lengths {
-            self.code.emit(Op::Add, &[(*end).into(), far.buffer.into(), far.coming.into()]);
+        match lengths {
+            Lengths::Equal => {}
+            Lengths::Differ { end } => {
+                self.code.emit(Op::Add, &[(*end).into(), far.buffer.into(), far.coming.into()]);
+            }
+            Lengths::Placed { block, coming } => {
+                self.code.emit(Op::Addi, &[(*block).into(), (*coming).into(), 0.into()]);
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use fenn_isa::Op;
 
 use super::super::lanes::{Pointers, load, store};
 use super::{Lowering, Spikes};
-use crate::ir::{Arg, Code, Reg};
+use crate::ir::{Arg, Code, Reg, Turns};
 use crate::place::{Bundle, Home, OneToOne, OneToOneWeights};
 
 impl Lowering<'_> {
@@ -36,7 +36,7 @@ impl Lowering<'_> {
         let end = self.plus(pointer, i64::from(4 * words));
         let lane_step = pointers.lane_step(self, 1);
         let head = self.code.label();
-        self.code.bind(head);
+        self.code.bind_turns(head, Turns::Times(words));
         block(&mut self.code, (pointer.into(), 0));
         pointers.advance(&mut self.code, lane_step);
         self.code.advance(pointer, 4);

@@ -4,7 +4,7 @@ use fenn_isa::Op;
 
 use super::super::lanes::{At, Pointers, load, store};
 use super::Lowering;
-use crate::ir::{Arg, Reg};
+use crate::ir::{Arg, Reg, Turns};
 use crate::place::Ring;
 
 impl Lowering<'_> {
@@ -30,7 +30,7 @@ impl Lowering<'_> {
         let lane_step = pointers.lane_step(self, 1);
         let left = self.code.constant(place.blocks.into());
         let head = self.code.label();
-        self.code.bind(head);
+        self.code.bind_turns(head, Turns::Times(place.blocks));
         let address = self.code.def_v(Op::VAdd, &[turned.into(), base.into()]);
         let due = At::new(address.into(), 0, 0);
         let sum = load(&mut self.code, due);

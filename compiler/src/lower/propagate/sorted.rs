@@ -1,28 +1,39 @@
 //! Rows sorted by delay: for each delay, the longest first, the spikes of so many steps ago and their rows for that delay.
+//!
+//! The same spikes are looked at once for each delay, so that it pays to mark once which of their words are not 0 ([`Marks`]).
 
 use fenn_isa::Op;
 use fenn_isa::memory::Space;
 
 use super::{Address, First, Lowering, Rows, Spikes};
-use crate::ir::{Arg, Reg};
+use crate::ir::{Arg, Reg, Turns};
 use crate::network::Source;
-use crate::place::{Bundle, Slots, SparseRows};
+use crate::place::{Bundle, Marks, Slots, SparseRows};
 
 impl Lowering<'_> {
-    pub(super) fn sorted(&mut self, bundle: &Bundle, rows: &SparseRows) {
+    pub(super) fn sorted(&mut self, index: usize, bundle: &Bundle, rows: &SparseRows) {
         if rows.longest == 0 {
             return;
+        }
+        let marks = rows.marks.zip(self.step.marks[index]);
+        if let Some((marks, latest)) = marks {
+            self.mark_latest(bundle, marks, latest);
         }
         let sources = self.network.source_size(bundle.source);
         let count = rows.sorted.len() as u32;
         let table = self.code.constant(rows.table.into());
         // Behind the starts of all rows, how far back each delay's slot is.
         let delay = self.code.constant(i64::from(rows.table + 4 * (count * sources + 1)));
-        let last = self.plus(delay, i64::from(4 * count));
+        let last = self.plus(delay, i64::from(8 * count));
         let head = self.code.label();
-        self.code.bind(head);
+        self.code.bind_turns(head, Turns::Times(count));
         let back = self.code.def_x(Op::Lw, &[0.into(), delay.into()]);
-        let Some(spikes) = self.spikes_back(bundle, back) else { return };
+        let Some(mut spikes) = self.spikes_back(bundle, back) else { return };
+        if let (Some((marks, latest)), Spikes::Bits { at, .. }) = (marks, spikes) {
+            let back = self.code.def_x(Op::Lw, &[4.into(), delay.into()]);
+            let offset = self.code.def_x(Op::Sub, &[latest.into(), back.into()]);
+            spikes = Spikes::Marked { at, marks: self.around(offset, &marks), words: marks.words };
+        }
         if rows.space == Space::Dram {
             self.far_sparse(rows, spikes, First::In(table));
         } else {
@@ -37,8 +48,26 @@ impl Lowering<'_> {
             self.code.bind(none);
         }
         self.code.advance(table, i64::from(4 * sources));
-        self.code.advance(delay, 4);
+        self.code.advance(delay, 8);
         self.code.emit(Op::Bne, &[delay.into(), last.into(), head.into()]);
+    }
+
+    /// Marks the latest spikes, in the slot behind that of those before.
+    fn mark_latest(&mut self, bundle: &Bundle, marks: Marks, latest: Reg) {
+        // The placement keeps those as bits.
+        let Spikes::Bits { at, words } = self.spikes_of(bundle) else { return };
+        self.code.advance(latest, marks.slot_bytes().into());
+        let again = self.plus(latest, -i64::from(marks.slots * marks.slot_bytes()));
+        // The lesser without sign: what is below 0 is very large.
+        self.code.emit(Op::Minu, &[latest.into(), latest.into(), again.into()]);
+        self.mark_words(at, words, Address { base: Some(latest), offset: marks.address.into() });
+    }
+
+    /// The slot of marks that is `offset` bytes behind the first one; less than none means as much before the end.
+    fn around(&mut self, offset: Reg, marks: &Marks) -> Address {
+        let again = self.plus(offset, i64::from(marks.slots * marks.slot_bytes()));
+        let offset = self.code.def_x(Op::Minu, &[offset.into(), again.into()]);
+        Address { base: Some(offset), offset: marks.address.into() }
     }
 
     /// The spikes `back` bytes before the latest ones.

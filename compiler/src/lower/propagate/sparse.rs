@@ -17,7 +17,7 @@ use fenn_isa::memory::VECTOR_BYTES;
 use fenn_isa::operand::OperandKind;
 
 use super::Lowering;
-use crate::ir::{Arg, ROWS, Reg, Targets};
+use crate::ir::{Arg, ROWS, Reg, Targets, Turns};
 use crate::place::{RowFormat, SparseRows};
 
 /// Vectors of a row that the straight code adds at once: even, and as many as immediates reach of split rows.
@@ -31,6 +31,8 @@ pub(super) struct Adder {
     base: i64,
     /// Units that are laid out.
     units: u32,
+    /// Vectors of a row, on average.
+    mean: f64,
     /// Whether rows may be longer than that.
     long: bool,
     /// The upper part of the address of the code's end.
@@ -87,7 +89,23 @@ impl Lowering<'_> {
         let [sum, address] = [self.code.v(), self.code.v()];
         let whole = i64::from(UNROLLED * rows.format.unit_bytes());
         let step = (long && !OperandKind::Imm12.range().contains(&whole)).then(|| self.code.constant(whole));
-        Adder { format: rows.format, add, base, units, long, upper, end, sum, loaded, weights, address, step, ring }
+        let mean = rows.mean();
+        Adder {
+            format: rows.format,
+            add,
+            base,
+            units,
+            mean,
+            long,
+            upper,
+            end,
+            sum,
+            loaded,
+            weights,
+            address,
+            step,
+            ring,
+        }
     }
 
     /// The start and the end of the row whose place in the table is at `entry`.
@@ -118,6 +136,9 @@ impl Lowering<'_> {
         let spacing = Some(4 * adder.instructions());
         let targets = Targets { labels: labels.iter().copied().chain([adder.end]).collect(), spacing };
         self.code.computed_jump(entry, Arg::Lower(adder.end), targets);
+        if let Some(first) = labels.first() {
+            self.code.turns.insert(*first, Turns::Units(adder.mean));
+        }
         for (label, left) in labels.iter().zip((1..=adder.units).rev()) {
             self.code.bind(*label);
             self.unit(adder, until, left);
