@@ -399,9 +399,9 @@ fn beats_narrower_than_words() {
                 card.perform(Batch { reads: vec![read], ..Batch::default() }, deadline()).expect("it answers");
             for (index, beat) in outcome.reads[0].iter().enumerate() {
                 let at = 2 + (index << size);
-                for byte in at..at + (1 << size) {
+                for (byte, value) in data.iter().enumerate().skip(at).take(1 << size) {
                     let lane = (address as usize + byte) % 8;
-                    assert_eq!(beat.bytes[lane], data[byte], "{space}, size {size}, beat {index}");
+                    assert_eq!(beat.bytes[lane], *value, "{space}, size {size}, beat {index}");
                 }
                 assert_eq!(beat.answer, Answer::Okay);
             }
@@ -746,11 +746,12 @@ fn every_mutant_is_caught() {
         ("random accesses", || comparison::against_the_reference("soc_two", 1_000, 500)),
         ("everything at once", || comparison::everything_at_once("soc_two", 200, 600)),
     ];
-    let limit = std::time::Duration::from_secs(10);
     let mutants = fenn_verilated::mutants::all_of_cards();
     let mut survivors = Vec::new();
     for number in 0..=mutants.len() as u32 {
-        common::stand_in(Some(number), limit);
+        // Some hang; the card as it is may be slow.
+        let seconds = if number == 0 { 600 } else { 10 };
+        common::stand_in(Some(number), std::time::Duration::from_secs(seconds));
         let caught = tests.iter().find(|(_, test)| std::panic::catch_unwind(test).is_err());
         match (number.checked_sub(1).map(|index| &mutants[index as usize]), caught) {
             (None, caught) => assert!(caught.is_none(), "without a mutant: {:?}", caught.map(|(name, _)| name)),
