@@ -182,7 +182,10 @@ def guest(cache, release):
         named = dict(pins)
         if kernel[0] is None:
             # The module says which kernel it is for; its version is what the archive has of it.
-            shown = run(["apt-cache", "-c", str(apt.config), "show", f"linux-image-{release}"])
+            try:
+                shown = run(["apt-cache", "-c", str(apt.config), "show", f"linux-image-{release}"])
+            except Unavailable:
+                raise Unavailable(f"Debian 12's archive has no kernel {release} any more") from None
             version = next(line.split()[1] for line in shown.splitlines() if line.startswith("Version:"))
             named[f"linux-image-{release}"] = (version, None)
         for file in apt.fetch_alone(named):

@@ -1,6 +1,6 @@
 //! What a guest runs: each trap of the driver sprung by plain system calls, and then the host library, which is not caught.
 //!
-//! Contract: checks run in the order of [`CHECKS`]; each opens the card for itself and leaves it usable, with [`Setting::reset`] where
+//! Contract: checks run in the order of [`CHECKS`]; each opens the card for itself and leaves it usable, with the program `reset` where
 //! that takes more than the library may do (a function that hangs is reset by root). A check's answer is a line of text:
 //! what was seen, or what was not as it should be.
 //!
