@@ -12,6 +12,7 @@ declare -A allowed=(
   [fenn-host]="fenn-isa fenn-iss"
   [fenn-yin-yang]="fenn-isa fenn-compiler"
   [fenn-verilated]="fenn-isa fenn-assembler fenn-iss fenn-host"
+  [fenn-card]="fenn-isa fenn-assembler fenn-iss fenn-host fenn-verilated"
   [fenn-testbench]="fenn-isa fenn-assembler fenn-iss fenn-compiler fenn-host fenn-yin-yang"
 )
 

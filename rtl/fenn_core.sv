@@ -20,6 +20,7 @@ module fenn_core
   input  logic        rst_ni,
 
   input  logic [31:0] entry_i,
+  input  logic        jump_i,
   input  logic        run_i,
   input  logic        step_i,
   input  logic        halt_i,
@@ -28,6 +29,11 @@ module fenn_core
   output logic [2:0]  trap_cause_o,
   output logic [31:0] trap_value_o,
   output logic [31:0] pc_o,
+
+  // What counters of the outside count, a cycle behind X at most: see fenn_csr for the meaning of each.
+  output logic        count_cycle_o,
+  output logic        count_inst_o,
+  output logic        uncount_inst_o,
 
   // Accesses of the host while halted: control that X executes on their address, without being an instruction.
   input  logic        host_i,
@@ -298,7 +304,7 @@ module fenn_core
       x_we_q     <= 1'b0;
       x_second_q <= 1'b0;
     end
-    if (!rst_ni) x_pc_q <= {entry_i[31:2], 2'b0};
+    if (!rst_ni || jump_i) x_pc_q <= {entry_i[31:2], 2'b0};
   end
 
   logic [31:0] alu;
@@ -429,9 +435,13 @@ module fenn_core
     .read_o(csr_read), .illegal_o(csr_illegal),
     .trap_i(trap_q), .trap_pc_i(x_pc_q), .trap_cause_i(trap_cause_q), .trap_value_i(trap_value_q),
     .mret_i(x_valid_q && x_ctl_q.mret), .mtvec_o(mtvec), .mepc_o(mepc),
-    .count_cycle_i(x_counting_q && !x_ends), .count_inst_i(x_valid_q && !x_busy), .uncount_inst_i(x_trap || x_stop),
+    .count_cycle_i(count_cycle_o), .count_inst_i(count_inst_o), .uncount_inst_i(uncount_inst_o),
     .mm2s_o, .mm2s_start_o, .mm2s_status_i, .s2mm_o, .s2mm_start_o, .s2mm_status_i
   );
+
+  assign count_cycle_o  = x_counting_q && !x_ends;
+  assign count_inst_o   = x_valid_q && !x_busy;
+  assign uncount_inst_o = x_trap || x_stop;
 
   // The clock of programs: it stands while the core is halted and until the first instruction is in D.
   logic counting_q;

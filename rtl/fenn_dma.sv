@@ -1,7 +1,7 @@
 // The DMA engine: two channels between DRAM and vector memory.
 //
 // Contract: mm2s_start_i and s2mm_start_i start a transfer with the registers' values of that cycle, S. What cannot be done
-// is refused at once; a start of a busy channel is dropped and noted. AR and AW are valid from S + 2, W from S + 3 at the
+// is refused at once, as is what would leave the dram_bytes_i bytes of DRAM; a start of a busy channel is dropped and noted. AR and AW are valid from S + 2, W from S + 3 at the
 // earliest. The status is TRANSFERRING from the second cycle after the first data beat was accepted, and IDLE from the third
 // after the last beat of R, or the second after the last B; a row is in vector memory two cycles after its last beat.
 // Read and write bursts are independent, do not cross 4 KiB, and are asked for as fast as they are accepted. A beat of W is
@@ -15,12 +15,12 @@ module fenn_dma
 #(
   parameter int unsigned RowBytes  = 64,
   parameter int unsigned VmemBytes = 524288,
-  parameter int unsigned DramBytes = 1 << 28,
   parameter int unsigned AxiWidth  = 128,
   parameter int unsigned AxiBurst  = 256
 ) (
   input  logic                  clk_i,
   input  logic                  rst_ni,
+  input  logic [31:0]           dram_bytes_i,
 
   input  logic [2:0][31:0]      mm2s_i,        // source, destination, count
   input  logic                  mm2s_start_i,
@@ -69,7 +69,7 @@ module fenn_dma
     return ((r[0] | r[1] | r[2]) & 32'(RowBytes - 1)) != '0 || r[2] == '0 || r[2] > DMA_MAX_BYTES;
   endfunction
 
-  function automatic logic outside(input logic [31:0] address, input logic [31:0] bytes, input int unsigned size);
+  function automatic logic outside(input logic [31:0] address, input logic [31:0] bytes, input logic [31:0] size);
     return {1'b0, address} + {1'b0, bytes} > {1'b0, size};
   endfunction
 
@@ -78,9 +78,9 @@ module fenn_dma
   logic s2mm_internal;
   logic s2mm_decode;
   assign mm2s_internal = internal_error(mm2s_i);
-  assign mm2s_decode   = outside(mm2s_i[0], mm2s_i[2], DramBytes) || outside(mm2s_i[1], mm2s_i[2], VmemBytes);
+  assign mm2s_decode   = outside(mm2s_i[0], mm2s_i[2], dram_bytes_i) || outside(mm2s_i[1], mm2s_i[2], VmemBytes);
   assign s2mm_internal = internal_error(s2mm_i);
-  assign s2mm_decode   = outside(s2mm_i[0], s2mm_i[2], VmemBytes) || outside(s2mm_i[1], s2mm_i[2], DramBytes);
+  assign s2mm_decode   = outside(s2mm_i[0], s2mm_i[2], VmemBytes) || outside(s2mm_i[1], s2mm_i[2], dram_bytes_i);
 
   logic mm2s_go;
   logic mm2s_first;

@@ -26,8 +26,10 @@ module fenn_top
   input  logic                  rst_ni,
 
   // Debug: run_i leaves the halted state at pc_o, for one instruction if step_i; halt_i (a level) stops before the next
-  // instruction. pc_o, halt_cause_o, trap_cause_o and trap_value_o hold while halted_o.
+  // instruction. jump_i, while halted_o and not with run_i, makes pc_o entry_i. pc_o, halt_cause_o, trap_cause_o and
+  // trap_value_o hold while halted_o.
   input  logic [31:0]           entry_i,
+  input  logic                  jump_i,
   input  logic                  run_i,
   input  logic                  step_i,
   input  logic                  halt_i,
@@ -36,6 +38,11 @@ module fenn_top
   output logic [2:0]            trap_cause_o,
   output logic [31:0]           trap_value_o,
   output logic [31:0]           pc_o,
+
+  // For counters: a cycle has passed, an instruction has left X, and it does not count.
+  output logic                  count_cycle_o,
+  output logic                  count_inst_o,
+  output logic                  uncount_inst_o,
 
   // Host: words of every memory. A request is kept until it is taken, when host_valid_i and host_ready_o; host_rvalid_o
   // answers each read a cycle later. Instruction and scalar memory at any time, the others while halted only.
@@ -48,7 +55,9 @@ module fenn_top
   output logic                  host_rvalid_o,
   output logic [31:0]           host_rdata_o,
 
-  // DMA engine: AXI4 master, incrementing bursts, one identifier; addresses are those of DRAM, from 0.
+  // DMA engine: AXI4 master, incrementing bursts, one identifier; addresses are those of DRAM, from 0. Transfers that leave the
+  // first DramBytes bytes, or dram_limit_i where DramBytes is 0, are refused.
+  input  logic [31:0]           dram_limit_i,
   output logic                  axi_arvalid_o,
   input  logic                  axi_arready_i,
   output logic [31:0]           axi_araddr_o,
@@ -176,8 +185,8 @@ module fenn_top
   logic [7:0]       s2mm_status;
   assign halt_cause_o = halt_cause;
   fenn_core #(.ImemBytes(ImemBytes), .SmemBytes(SmemBytes), .RowBytes(RowBytes)) i_core (
-    .clk_i, .rst_ni, .entry_i, .run_i, .step_i, .halt_i, .halted_o, .halt_cause_o(halt_cause), .trap_cause_o,
-    .trap_value_o, .pc_o,
+    .clk_i, .rst_ni, .entry_i, .jump_i, .run_i, .step_i, .halt_i, .halted_o, .halt_cause_o(halt_cause), .trap_cause_o,
+    .trap_value_o, .pc_o, .count_cycle_o, .count_inst_o, .uncount_inst_o,
     .host_i(host_core), .host_ctl_i(host_ctl), .host_addr_i(host_addr),
     .imem_read_o(imem_read), .imem_addr_o(imem_addr), .imem_rdata_i(imem_rdata),
     .imem_written_i(imem_host_en && host_write_i),
@@ -229,9 +238,9 @@ module fenn_top
   );
 
   fenn_dma #(
-    .RowBytes(RowBytes), .VmemBytes(VmemBytes), .DramBytes(DramBytes), .AxiWidth(AxiWidth), .AxiBurst(AxiBurst)
+    .RowBytes(RowBytes), .VmemBytes(VmemBytes), .AxiWidth(AxiWidth), .AxiBurst(AxiBurst)
   ) i_dma (
-    .clk_i, .rst_ni,
+    .clk_i, .rst_ni, .dram_bytes_i(DramBytes != 0 ? DramBytes : dram_limit_i),
     .mm2s_i(mm2s), .mm2s_start_i(mm2s_start), .mm2s_status_o(mm2s_status),
     .s2mm_i(s2mm), .s2mm_start_i(s2mm_start), .s2mm_status_o(s2mm_status),
     .vmem_en_o(dma_en), .vmem_we_o(dma_we), .vmem_row_o(dma_row), .vmem_wdata_o(dma_wdata), .vmem_part_o(dma_part),
@@ -273,6 +282,6 @@ module fenn_top
   end
 
   logic unused;
-  assign unused = ^{imem_addr, smem_addr, vmem_addr, x_b, x_lane, axi_rlast_i};
+  assign unused = ^{imem_addr, smem_addr, vmem_addr, x_b, x_lane, axi_rlast_i, dram_limit_i};
 
 endmodule

@@ -9,7 +9,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use fenn_isa::image::ImageError;
-use fenn_isa::memory::{ConfigError, Space};
+use fenn_isa::memory::{ConfigError, LANES, Space};
+use fenn_isa::soc::MOST_CORES;
+
+use crate::transport::TransportError;
 
 /// What a device refuses, and how programs on it go wrong.
 ///
@@ -87,6 +90,36 @@ pub enum DeviceError {
         /// Its address.
         pc: u32,
     },
+    /// The program was stopped by somebody else.
+    #[error(
+        "core {core} was halted or reset at pc {pc:#x} while its program ran, and not by this program; is the card used by two?"
+    )]
+    Interrupted {
+        /// Which core.
+        core: u32,
+        /// Where it stands.
+        pc: u32,
+    },
+    /// A memory that belongs to the program while it runs.
+    #[error("{space} cannot be reached while the program runs: wait for it or halt it first")]
+    Busy {
+        /// Which memory.
+        space: Space,
+    },
+    /// The card refused a transfer, and noted why.
+    #[error("{error}; the card noted {noted}")]
+    Bus {
+        /// The refusal.
+        error: TransportError,
+        /// What the card noted.
+        noted: String,
+    },
+    /// The card cannot be reached, or not so.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// The card is none that can be used.
+    #[error(transparent)]
+    Card(#[from] CardError),
     /// The program did not end.
     #[error("the program did not end within {limit}{at}; it may need longer, or loop for ever",
         at = pc.map_or(String::new(), |pc| format!(", it was at pc {pc:#x} then")))]
@@ -96,6 +129,77 @@ pub enum DeviceError {
         /// Where the program was, if the device tells.
         pc: Option<u32>,
     },
+}
+
+/// Why a card, or one of its cores, cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CardError {
+    /// Something else is there.
+    #[error(
+        "this is no FeNN card: its first register reads {found:#010x} and not `FENN`; load the FeNN bitstream, or choose \
+         another device (`fenn-run list`)"
+    )]
+    NotFenn {
+        /// What was read.
+        found: u32,
+    },
+    /// A card with registers of another kind.
+    #[error(
+        "the card's registers have version {found}, and this tool knows version {expected}; use the tool that came with the \
+         bitstream, or the bitstream that came with the tool"
+    )]
+    Version {
+        /// The card's major version.
+        found: u32,
+        /// This crate's.
+        expected: u32,
+    },
+    /// A card made from another instruction set.
+    #[error(
+        "the card's cores were made from other instructions, CSRs or registers (fingerprint {found:#010x}) than this tool \
+         ({expected:#010x}); build bitstream and tool from the same source"
+    )]
+    Fingerprint {
+        /// The card's.
+        found: u32,
+        /// This crate's.
+        expected: u32,
+    },
+    /// A vector unit of another width.
+    #[error("the card's cores have {found} lanes, and programs are made for {LANES}")]
+    Lanes {
+        /// The card's.
+        found: u32,
+    },
+    /// A number of cores that no card has.
+    #[error(
+        "the card says that it has {found} cores, and can have 1 to {MOST_CORES}; its bitstream is damaged, or its link"
+    )]
+    Cores {
+        /// What it says.
+        found: u32,
+    },
+    /// Sizes that no card has.
+    #[error("the card's memories have sizes that no machine has: {0}; its bitstream is damaged, or its link")]
+    Config(#[from] ConfigError),
+    /// There is no such core.
+    #[error("there is no core {core}: the card has {cores}, counted from 0")]
+    NoCore {
+        /// Which was asked for.
+        core: u32,
+        /// How many there are.
+        cores: u32,
+    },
+    /// A core is somebody else's.
+    #[error("core {core} is in use")]
+    Taken {
+        /// Which.
+        core: u32,
+    },
+    /// The card cannot be reached.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
 }
 
 /// The limit that was reached.

@@ -31,16 +31,21 @@
 //!
 //! Not here: networks and how they become programs (the compiler's), and what instructions do (the simulator's).
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
+pub mod bench;
+pub mod card;
 pub mod dataset;
 pub mod device;
+pub mod doctor;
 pub mod error;
 pub mod evaluate;
 pub mod export;
 pub mod file;
+pub mod open;
 pub mod report;
 pub mod session;
 pub mod sim;
 pub mod summary;
+pub mod system;
 pub mod transport;

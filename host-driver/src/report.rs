@@ -19,7 +19,7 @@ mod bars;
 mod confusion;
 mod raster;
 mod style;
-mod svg;
+pub(crate) mod svg;
 mod traces;
 
 /// Everything is refused but the style in the page itself.

@@ -12,6 +12,24 @@
 //!
 //! Not here: what registers mean and what a program is (the card, on top of this).
 
+pub mod direct;
+pub mod engine;
+#[cfg(target_os = "linux")]
+mod events;
+mod mmio;
+pub mod pci;
+pub mod reach;
+pub mod sim;
+#[cfg(target_os = "linux")]
+pub mod spawned;
+pub mod uio;
+#[cfg(target_os = "linux")]
+pub mod vfio;
+#[cfg(target_os = "linux")]
+pub mod vfio_user;
+#[cfg(target_os = "linux")]
+pub mod xdma;
+
 use std::time::{Duration, Instant};
 
 /// How registers and memories of one card are reached.

@@ -251,8 +251,15 @@ fn help_documents_the_exit_codes_and_completions_are_made() {
     let place = place();
     let (code, help, _) = place.run("--help");
     assert_eq!(code, 0);
-    for text in ["Exit status:", "  4  ", "Examples:", "--max-instructions"] {
+    for text in ["Exit status:", "  7  ", "Examples:", "doctor"] {
         assert!(help.contains(text), "{text}");
+    }
+    for command in ["run", "list", "info", "bench", "doctor", "mem"] {
+        let (code, help, _) = place.run(&format!("{command} --help"));
+        assert_eq!(code, 0, "{command}");
+        for text in ["Exit status:", "  6  ", "Examples:", "vfio:0000:03:00.0", "--"] {
+            assert!(help.contains(text), "{command}: {text}");
+        }
     }
     let (code, script, _) = place.run("--completions bash");
     assert_eq!(code, 0);

@@ -236,6 +236,18 @@ impl Dma {
         }
     }
 
+    /// Ends transfers that do not lie in these memories, which are not those they were started in.
+    pub(crate) fn drop_impossible(&mut self, memory: &Memory) {
+        for channel in &mut self.channels {
+            let error = channel.running.as_ref().and_then(|running| running.transfer.check(memory).err());
+            if let Some(error) = error {
+                channel.running = None;
+                channel.status = dma_status::IDLE | error;
+            }
+        }
+        *self = Self::from_channels(std::mem::take(&mut self.channels));
+    }
+
     /// Both channels as they are, whatever they were doing.
     pub(crate) fn from_channels(channels: [Channel; 2]) -> Self {
         let event = |channel: &Channel| {

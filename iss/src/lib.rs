@@ -55,6 +55,7 @@ pub use builder::MachineBuilder;
 pub use engine::{Engine, Host};
 pub use error::Error;
 pub use machine::{Limits, Machine, Options, Outcome};
+pub use memory::Dram;
 pub use observe::{Observer, Statistics, Trace};
 pub use state::{State, Vector};
 pub use timing::{Pipeline, Retired, StallTable};

@@ -26,7 +26,7 @@ use crate::dma::Direction;
 use crate::engine::{self, Blocks, Engine, Host};
 use crate::error::Error;
 use crate::execute::{Core, Exit, Halt, NO_HANDLER, NO_READY_FLAG};
-use crate::memory::Memory;
+use crate::memory::{Dram, Memory};
 use crate::observe::Observer;
 use crate::state::State;
 use crate::timing::{Detail, Issue, Pipeline, Retired, StallTable, Stalls};
@@ -263,6 +263,38 @@ impl Machine {
             self.run_within(&limits, observer)
         };
         Outcome { stop, instructions: self.core.state.retired - retired, cycles: self.core.state.cycles - cycles }
+    }
+
+    /// As [`Machine::run`], with `dram` in the place of the machine's own: the core sees `bytes` of it from byte `base` on, a
+    /// multiple of 64, and what is beyond its end is not there. The machine's own DRAM is as it was afterwards.
+    ///
+    /// For a card, whose cores have regions of one DRAM. A transfer that a run before has begun, and that does not lie in
+    /// what the core sees now, ends with DECODE_ERROR.
+    pub fn run_with_dram<O: Observer>(
+        &mut self,
+        dram: &mut Dram,
+        (base, bytes): (u64, u32),
+        limits: Limits<'_>,
+        observer: &mut O,
+    ) -> Outcome {
+        let own = self.core.memory.swap_dram(dram, base, bytes);
+        self.core.state.dma.drop_impossible(&self.core.memory);
+        let outcome = self.run(limits, observer);
+        self.core.memory.swap_dram(dram, own.0, own.1);
+        outcome
+    }
+
+    /// As [`Machine::finish_transfers`], with such a DRAM.
+    pub fn finish_transfers_with_dram<O: Observer>(
+        &mut self,
+        dram: &mut Dram,
+        (base, bytes): (u64, u32),
+        observer: &mut O,
+    ) {
+        let own = self.core.memory.swap_dram(dram, base, bytes);
+        self.core.state.dma.drop_impossible(&self.core.memory);
+        self.finish_transfers(observer);
+        self.core.memory.swap_dram(dram, own.0, own.1);
     }
 
     fn run_to_stop<O: Observer>(&mut self, steps: u64, observer: &mut O) -> Stop {

@@ -33,21 +33,67 @@ const PAGE_ROWS: usize = 1024;
 static ZERO_ROW: Vector = Vector::ZERO;
 
 /// External memory, with pages for what has been written.
+///
+/// Every machine has its own; one that stands for the DRAM of a card with several cores is lent to the machine that runs
+/// ([`crate::Machine::run_with_dram`]). Clones share pages until one of them writes.
 #[derive(Debug, Clone, Default)]
-struct Dram {
+pub struct Dram {
     pages: Vec<Option<Arc<[Vector; PAGE_ROWS]>>>,
+    bytes: u64,
+    /// The row of it that a core sees as its row 0.
+    first: usize,
 }
 
 impl Dram {
-    fn new(bytes: u32) -> Self {
-        Self { pages: vec![None; (bytes as usize).div_ceil(ROW * PAGE_ROWS)] }
+    /// The most there can be: 1 TiB, whose table of pages takes 128 MiB.
+    pub const MOST: u64 = 1 << 40;
+
+    /// So many bytes, all zero; less where that is no multiple of 64 or more than [`Dram::MOST`].
+    pub fn new(bytes: u64) -> Self {
+        let bytes = bytes.min(Self::MOST) / ROW as u64 * ROW as u64;
+        Self { pages: vec![None; bytes.div_ceil((ROW * PAGE_ROWS) as u64) as usize], bytes, first: 0 }
+    }
+
+    /// How many bytes there are.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Copies bytes out of it; `false`, and nothing copied, when they do not all lie in it.
+    pub fn read(&self, address: u64, out: &mut [u8]) -> bool {
+        let inside = self.holds(address, out.len());
+        if inside {
+            read_units(address as usize, out, |index| self.row_of_all(index).to_bytes());
+        }
+        inside
+    }
+
+    /// Copies bytes into it; `false`, and nothing changed, when they do not all lie in it.
+    pub fn write(&mut self, address: u64, bytes: &[u8]) -> bool {
+        let inside = self.holds(address, bytes.len());
+        if inside {
+            write_units(address as usize, bytes, |index, update| update_row(self.row_of_all_mut(index), update));
+        }
+        inside
+    }
+
+    fn holds(&self, address: u64, length: usize) -> bool {
+        address <= self.bytes && length as u64 <= self.bytes - address
     }
 
     fn row(&self, index: usize) -> &Vector {
-        self.pages[index / PAGE_ROWS].as_ref().map_or(&ZERO_ROW, |page| &page[index % PAGE_ROWS])
+        self.row_of_all(self.first + index)
     }
 
     fn row_mut(&mut self, index: usize) -> &mut Vector {
+        self.row_of_all_mut(self.first + index)
+    }
+
+    fn row_of_all(&self, index: usize) -> &Vector {
+        self.pages[index / PAGE_ROWS].as_ref().map_or(&ZERO_ROW, |page| &page[index % PAGE_ROWS])
+    }
+
+    fn row_of_all_mut(&mut self, index: usize) -> &mut Vector {
         let page = self.pages[index / PAGE_ROWS].get_or_insert_with(|| Arc::new([Vector::ZERO; PAGE_ROWS]));
         &mut Arc::make_mut(page)[index % PAGE_ROWS]
     }
@@ -58,6 +104,7 @@ impl PartialEq for Dram {
     fn eq(&self, other: &Self) -> bool {
         let is_zero = |page: &[Vector; PAGE_ROWS]| page.iter().all(|row| *row == Vector::ZERO);
         self.pages.len() == other.pages.len()
+            && self.bytes == other.bytes
             && self.pages.iter().zip(&other.pages).all(|pair| match pair {
                 (None, None) => true,
                 (Some(a), Some(b)) => Arc::ptr_eq(a, b) || a == b,
@@ -96,7 +143,7 @@ impl Memory {
             scalar: vec![0; config.scalar_bytes as usize],
             vector: vec![Vector::ZERO; config.vector_bytes as usize / ROW],
             lane_local: vec![Vector::ZERO; config.lane_local_bytes as usize / 2],
-            dram: Dram::new(config.dram_bytes),
+            dram: Dram::new(config.dram_bytes.into()),
         })
     }
 
@@ -179,6 +226,17 @@ impl Memory {
             return Err(Error::Outside { space, address, end, bytes });
         }
         Ok(())
+    }
+
+    /// Puts `dram` in the place of the memory's own and the other way round; the core sees `bytes` of it from byte `base` on,
+    /// as far as it goes. What was there before is the same call's inverse with the answer.
+    pub(crate) fn swap_dram(&mut self, dram: &mut Dram, base: u64, bytes: u32) -> (u64, u32) {
+        let before = (self.dram.first as u64 * ROW as u64, self.config.dram_bytes);
+        std::mem::swap(&mut self.dram, dram);
+        let rest = self.dram.bytes.saturating_sub(base).min(bytes.into()) as u32;
+        self.dram.first = (base.min(self.dram.bytes) / ROW as u64) as usize;
+        self.config.dram_bytes = rest / VECTOR_BYTES * VECTOR_BYTES;
+        before
     }
 
     /// Whether anything but zero can be in the 4096 bytes at `address`, a multiple of that: pages of DRAM that do not

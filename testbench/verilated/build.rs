@@ -36,6 +36,14 @@ const SMALL: &[&str] = &["ImemBytes=8192", "SmemBytes=4096", "VmemBytes=32768", 
 /// The model with all mutants: small memories, and a port as the board's.
 const MUTANTS: (&str, &[&str], &[&str]) = ("mutants", &["Config=0"], SMALL);
 
+/// The cards, as in `src/soc.rs`. The one of the board's sizes has the assertions of its own ports only, for speed.
+const CARDS: [(&str, &[&str], &[&str], &[&str]); 3] = [
+    ("soc_board", &["Cores=1", "Config=0", "DataWidth=128", "DramBytes=1073741824"], &[], &["sva_soc.f"]),
+    ("soc_two", &["Cores=2", "DataWidth=64", "DramBytes=4194304"], CARD, &["sva_soc.f", "sva.f"]),
+    ("soc_four", &["Cores=4", "DataWidth=512", "DramBytes=8388608"], CARD, &["sva_soc.f", "sva.f"]),
+];
+const CARD: &[&str] = &["ImemBytes=8192", "SmemBytes=4096", "VmemBytes=32768", "LlmHalfwords=64"];
+
 /// The first version whose scheduling these models were tried with.
 const OLDEST: (u32, u32) = (5, 6);
 
@@ -48,6 +56,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=shim");
     println!("cargo::rerun-if-changed=mutants.toml");
     println!("cargo::rerun-if-changed=src/ports.rs");
+    println!("cargo::rerun-if-changed=src/soc/ports.rs");
     println!("cargo::rerun-if-changed=src/ffi.rs");
     println!("cargo::rerun-if-changed=src/mutation.rs");
 
@@ -61,10 +70,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let rtl = Path::new("../../rtl").canonicalize()?;
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
-    let files = file_list(&rtl)?;
-    for file in files.iter().chain([&rtl.join("fenn.f")]) {
-        println!("cargo::rerun-if-changed={}", file.display());
-    }
+    let files = file_list(&rtl, "fenn.f")?;
 
     let wanted = env::var("FENN_VERILATED_MODELS").ok();
     let wants = |name: &str| wanted.as_ref().is_none_or(|list| list.split(',').any(|one| one == name));
@@ -75,12 +81,23 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut models = Vec::new();
     for (name, chosen, memories) in MODELS.into_iter().filter(|(name, ..)| wants(name)) {
         let parameters = [chosen, memories].concat();
-        models.push(Model { name, parameters, files: files.clone(), folder: shared.join(name) });
+        let kind = Kind::Core;
+        models.push(Model { name, kind, parameters, files: files.clone(), folder: shared.join(name) });
     }
     let (name, chosen, memories) = MUTANTS;
     if wants(name) {
         let files = mutation::apply(Path::new("mutants.toml"), &rtl, &files, &shared.join("mutated"))?;
-        models.push(Model { name, parameters: [chosen, memories].concat(), files, folder: shared.join(name) });
+        let parameters = [chosen, memories].concat();
+        models.push(Model { name, kind: Kind::Core, parameters, files, folder: shared.join(name) });
+    }
+    let of_cards = [files, file_list(&rtl, "soc.f")?].concat();
+    for (name, chosen, memories, properties) in CARDS.into_iter().filter(|(name, ..)| wants(name)) {
+        let mut files = of_cards.clone();
+        for list in properties {
+            files.extend(file_list(&rtl, list)?);
+        }
+        let parameters = [chosen, memories].concat();
+        models.push(Model { name, kind: Kind::Card, parameters, files, folder: shared.join(name) });
     }
     for model in &models {
         model.make(&verilator)?;
@@ -102,11 +119,17 @@ fn shared_folder(out: &Path) -> Result<PathBuf, Box<dyn Error>> {
     Ok(folder)
 }
 
-/// The files that `fenn.f` lists, in its order.
-fn file_list(rtl: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
-    let list = fs::read_to_string(rtl.join("fenn.f"))?;
+/// The files that a list of `rtl/` has, in its order. The build depends on them.
+fn file_list(rtl: &Path, name: &str) -> Result<Vec<PathBuf>, Box<dyn Error>> {
+    let path = rtl.join(name);
+    let list = fs::read_to_string(&path)?;
     let top = rtl.parent().ok_or("rtl/ is in the checkout")?;
-    Ok(list.lines().map(str::trim).filter(|line| line.ends_with(".sv")).map(|line| top.join(line)).collect())
+    let files: Vec<PathBuf> =
+        list.lines().map(str::trim).filter(|line| line.ends_with(".sv")).map(|line| top.join(line)).collect();
+    for file in files.iter().chain([&path]) {
+        println!("cargo::rerun-if-changed={}", file.display());
+    }
+    Ok(files)
 }
 
 struct Verilator {
@@ -142,9 +165,19 @@ fn verilator() -> Result<Option<Verilator>, Box<dyn Error>> {
     Ok(Some(Verilator { command, version: number.to_owned(), include, coverage, threads }))
 }
 
-/// A configuration of the core to be built.
+/// What is built.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// The core, which the lockstep checks from outside.
+    Core,
+    /// A card, with assertions on its ports.
+    Card,
+}
+
+/// A configuration to be built.
 struct Model {
     name: &'static str,
+    kind: Kind,
     parameters: Vec<&'static str>,
     files: Vec<PathBuf>,
     folder: PathBuf,
@@ -156,9 +189,13 @@ impl Model {
     }
 
     fn arguments(&self, verilator: &Verilator) -> Vec<String> {
-        let mut arguments = vec!["--cc", "--top-module", "fenn_top", "-O3", "--x-assign", "fast", "--x-initial", "0"];
+        let mut arguments = vec!["--cc", "-O3", "--x-assign", "fast", "--x-initial", "0"];
         // Style is `make lint`'s business; what Verilator may misunderstand still ends the build.
-        arguments.extend(["--noassert", "-Wno-lint", "-Wno-style", "--trace-fst", "--no-timing"]);
+        arguments.extend(["-Wno-lint", "-Wno-style", "--no-timing"]);
+        arguments.extend(match self.kind {
+            Kind::Core => ["--top-module", "fenn_top", "--noassert", "--trace-fst"].as_slice(),
+            Kind::Card => &["--top-module", "fenn_soc", "--assert"],
+        });
         if verilator.coverage {
             arguments.push("--coverage-line");
         }
@@ -240,12 +277,12 @@ impl Verilator {
 
 /// The shim, which knows which models there are.
 fn shim(verilator: &Verilator, models: &[Model]) -> Result<(), Box<dyn Error>> {
-    let mut build = cxx_build::bridges(["src/ports.rs", "src/ffi.rs"]);
+    let mut build = cxx_build::bridges(["src/ports.rs", "src/soc/ports.rs", "src/ffi.rs"]);
     verilator.set(&mut build, 2);
     for model in models {
         build.include(&model.folder).define(&format!("FENN_MODEL_{}", model.name), "1");
     }
-    Ok(build.file("shim/core.cpp").try_compile("fenn_verilated_shim")?)
+    Ok(build.files(["shim/core.cpp", "shim/soc.cpp"]).try_compile("fenn_verilated_shim")?)
 }
 
 /// What Verilator's models share.

@@ -4,6 +4,8 @@
 
 #![allow(dead_code, reason = "not every test uses everything")]
 
+pub(crate) mod faulty;
+
 use fenn_host::dataset::Spike;
 use fenn_isa::fixed::Format;
 use fenn_isa::image::manifest::{

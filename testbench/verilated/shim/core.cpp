@@ -1,6 +1,5 @@
 #include "fenn-verilated/shim/core.h"
 
-#include <array>
 #include <string>
 
 #if FENN_MODEL_board
@@ -24,6 +23,7 @@
 #if FENN_MODEL_wide
 #include "Vfenn_wide.h"
 #endif
+#include "fenn-verilated/shim/words.h"
 #include "fenn-verilated/src/ports.rs.h"
 #include "verilated.h"
 #include "verilated_fst_c.h"
@@ -33,26 +33,6 @@
 
 namespace fenn {
 namespace {
-
-// Ports of up to 32 bits, of 64, and wider ones have three types.
-using Words = std::array<std::uint32_t, 16>;
-
-void set(IData& port, const Words& words) { port = words[0]; }
-void set(QData& port, const Words& words) { port = words[0] | QData{words[1]} << 32; }
-template <std::size_t N>
-void set(VlWide<N>& port, const Words& words) {
-    for (std::size_t i = 0; i < N; ++i) port[i] = words[i];
-}
-
-void get(Words& words, const IData& port) { words[0] = port; }
-void get(Words& words, const QData& port) {
-    words[0] = static_cast<std::uint32_t>(port);
-    words[1] = static_cast<std::uint32_t>(port >> 32);
-}
-template <std::size_t N>
-void get(Words& words, const VlWide<N>& port) {
-    for (std::size_t i = 0; i < N; ++i) words[i] = port[i];
-}
 
 template <class Top>
 class ModelOf final : public Model {
@@ -118,6 +98,8 @@ private:
     void drive(const Inputs& in) {
         top_.rst_ni = !in.reset;
         top_.entry_i = in.entry;
+        top_.jump_i = 0;
+        top_.dram_limit_i = 0;  // the parameter DramBytes counts
         top_.run_i = in.run;
         top_.step_i = in.step;
         top_.halt_i = in.halt;

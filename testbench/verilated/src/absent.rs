@@ -4,8 +4,19 @@ use std::convert::Infallible;
 
 use crate::core::CoreError;
 use crate::ports::{Inputs, Outputs};
+use crate::soc::ports::{SocInputs, SocOutputs};
 
 pub(crate) type Owned = Infallible;
+
+pub(crate) type OwnedSoc = Infallible;
+
+pub(crate) fn owned_soc(_name: &str) -> Result<OwnedSoc, CoreError> {
+    Err(CoreError::NotBuilt)
+}
+
+pub(crate) fn soc_cycle(model: &mut OwnedSoc, _inputs: &SocInputs, _outputs: &mut SocOutputs) -> bool {
+    match *model {}
+}
 
 pub(crate) fn owned(_name: &str, _mutant: u32) -> Result<Owned, CoreError> {
     Err(CoreError::NotBuilt)

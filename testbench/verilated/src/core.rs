@@ -8,6 +8,7 @@
 
 use std::path::Path;
 
+use fenn_host::transport::TransportError;
 use fenn_isa::memory::Space;
 
 use crate::configuration::Configuration;
@@ -37,6 +38,9 @@ pub enum CoreError {
         /// How long was waited.
         cycles: u32,
     },
+    /// A card does not answer.
+    #[error("the card does not say what it is")]
+    Card(#[source] TransportError),
     /// A waveform can only have a path that is text.
     #[error("{0} is no text, so no waveform can be written there")]
     Path(String),

@@ -9,6 +9,7 @@ use cxx::UniquePtr;
 
 use crate::core::CoreError;
 use crate::ports::{Inputs, Outputs};
+use crate::soc::ports::{SocInputs, SocOutputs};
 
 /// A model.
 pub(crate) type Owned = UniquePtr<bridge::Model>;
@@ -39,6 +40,20 @@ pub(crate) fn write_coverage(model: &mut Owned, path: &str) {
     model.pin_mut().write_coverage(path);
 }
 
+/// A card's model.
+pub(crate) type OwnedSoc = UniquePtr<bridge::SocModel>;
+
+pub(crate) fn owned_soc(name: &str) -> Result<OwnedSoc, CoreError> {
+    let model = bridge::make_soc(name);
+    if model.is_null() { Err(CoreError::NoModel(name.to_owned())) } else { Ok(model) }
+}
+
+/// Whether every assertion has held.
+#[inline]
+pub(crate) fn soc_cycle(model: &mut OwnedSoc, inputs: &SocInputs, outputs: &mut SocOutputs) -> bool {
+    model.pin_mut().cycle(inputs, outputs)
+}
+
 #[allow(unreachable_pub, reason = "cxx makes everything of a bridge public")]
 #[cxx::bridge(namespace = "fenn")]
 mod bridge {
@@ -46,10 +61,15 @@ mod bridge {
     // model owns everything that it points to; they may be called in any order, from one thread at a time.
     unsafe extern "C++" {
         include!("fenn-verilated/src/ports.rs.h");
+        include!("fenn-verilated/src/soc/ports.rs.h");
         include!("fenn-verilated/shim/core.h");
+        include!("fenn-verilated/shim/soc.h");
 
         type Inputs = crate::ports::Inputs;
         type Outputs = crate::ports::Outputs;
+
+        type SocInputs = crate::soc::ports::SocInputs;
+        type SocOutputs = crate::soc::ports::SocOutputs;
 
         /// A configuration of the core.
         type Model;
@@ -69,6 +89,16 @@ mod bridge {
         /// Ends the waveform.
         fn close_wave(self: Pin<&mut Model>);
 
+        /// A card.
+        type SocModel;
+
+        /// The card with this name, or null where there is none.
+        fn make_soc(name: &str) -> UniquePtr<SocModel>;
+
+        /// Samples `inputs` with a rising edge of the clock and tells what the pins show after it. Whether every assertion has
+        /// held so far.
+        fn cycle(self: Pin<&mut SocModel>, inputs: &SocInputs, outputs: &mut SocOutputs) -> bool;
+
         /// Writes the counters of executed lines, where the models have been built with them.
         fn write_coverage(self: Pin<&mut Model>, path: &str);
     }
@@ -77,3 +107,5 @@ mod bridge {
 // SAFETY: a model has no thread of its own that outlives a call, and nothing it points to is shared with another model: its
 // Verilator context is its own. So it may be used by one thread after the other.
 unsafe impl Send for bridge::Model {}
+// SAFETY: as for the core's model; the context that assertions report to is set anew for every cycle.
+unsafe impl Send for bridge::SocModel {}

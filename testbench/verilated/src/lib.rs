@@ -34,3 +34,4 @@ pub mod mutation;
 pub mod narrow;
 pub mod ports;
 pub mod shrink;
+pub mod soc;

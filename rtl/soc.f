@@ -1,0 +1,13 @@
+rtl/pkg/fenn_soc_pkg.sv
+rtl/soc/fenn_soc_fifo.sv
+rtl/soc/fenn_soc_pick.sv
+rtl/soc/fenn_soc_window.sv
+rtl/soc/fenn_soc_words.sv
+rtl/soc/fenn_soc_host_read.sv
+rtl/soc/fenn_soc_host_write.sv
+rtl/soc/fenn_soc_host.sv
+rtl/soc/fenn_soc_control.sv
+rtl/soc/fenn_soc_regs.sv
+rtl/soc/fenn_soc_region.sv
+rtl/soc/fenn_soc_dram.sv
+rtl/soc/fenn_soc.sv
