@@ -52,7 +52,7 @@ gen: ## write the files that are read off the tables and the tools; read the dif
 lint: ## the SystemVerilog, by Verilator
 	verilator --lint-only -Wall rtl/lint/waivers.vlt rtl/pkg/fenn_isa_pkg.sv rtl/lint/fenn_isa_pkg_top.sv
 	verilator --lint-only -Wall rtl/lint/waivers.vlt -f rtl/fenn.f -f rtl/sva.f --assert --top-module fenn_top
-	for size in '' '-GCores=2 -GDataWidth=64' '-GCores=16 -GDataWidth=512' '-GCores=3 -GConfig=1 -GLanes=16'; do \
+	for size in '' '-GCores=2 -GDataWidth=64' '-GCores=3 -GDataWidth=512' '-GCores=16 -GConfig=1 -GLanes=8'; do \
 	    verilator --lint-only -Wall rtl/lint/waivers.vlt -f rtl/fenn.f -f rtl/soc.f -f rtl/sva_soc.f \
 	        --assert --top-module fenn_soc $$size; \
 	done

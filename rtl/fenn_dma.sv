@@ -1,14 +1,16 @@
 // The DMA engine: two channels between DRAM and vector memory.
 //
 // Contract: mm2s_start_i and s2mm_start_i start a transfer with the registers' values of that cycle, S. What cannot be done
-// is refused at once, as is what would leave the dram_bytes_i bytes of DRAM; a start of a busy channel is dropped and noted. AR and AW are valid from S + 2, W from S + 3 at the
-// earliest. The status is TRANSFERRING from the second cycle after the first data beat was accepted, and IDLE from the third
-// after the last beat of R, or the second after the last B; a row is in vector memory two cycles after its last beat.
-// Read and write bursts are independent, do not cross 4 KiB, and are asked for as fast as they are accepted. A beat of W is
-// offered once the address of its burst has been accepted. Errors of the slave end in the status, not in the transfer.
+// is refused at once, as is what would leave the dram_bytes_i bytes of DRAM; a start of a busy channel is dropped and
+// noted. AR and AW are valid from S + 2, W from S + 3 at the earliest. The status is TRANSFERRING from the second cycle
+// after the first data beat was accepted, and IDLE from the third after the last beat of R, or the second after the last B;
+// a row is in vector memory two cycles after its last beat. Read and write bursts are independent, do not cross 4 KiB, and
+// are asked for as fast as they are accepted. A beat of W is offered once the address of its burst has been accepted.
+// Errors of the slave end in the status, not in the transfer.
 //
 // Vector memory is used for a cycle for each row and channel. Where a row has two beats or more, that both want it never
 // delays a transfer; where it has one, what comes from DRAM goes first, every cycle if it comes so fast.
+//
 // Not here: the registers (fenn_csr).
 module fenn_dma
   import fenn_isa_pkg::*;

@@ -1,11 +1,12 @@
 // A card: cores with their memories, the host's two ports, and the way to DRAM.
 //
-// Contract: what isa/MANUAL.md says of a card under "A card, as a host sees it". axil_ is the AXI4-Lite slave of the registers, host_
-// the AXI4 slave of the memory space, dram_ the AXI4 master to DRAM, whose addresses are bytes of the card's DRAM, from 0. One clock;
-// rst_ni is synchronous and active low, and leaves memories alone. All outputs are registers' or follow from registers alone.
+// Contract: what isa/MANUAL.md says of a card under "A card, as a host sees it". axil_ is the AXI4-Lite slave of the
+// registers, host_ the AXI4 slave of the memory space, dram_ the AXI4 master to DRAM, whose addresses are bytes of the
+// card's DRAM, from 0. One clock; rst_ni is synchronous and active low, and leaves memories alone. All outputs are
+// registers' or follow from registers alone.
 //
-// dram_ has one identifier, and its slave answers in the order of the addresses, reads and writes apart. Bursts are incrementing, do
-// not cross 4 KiB if those of the host do not, and have at most 256 beats; the cores' are of full width.
+// dram_ has one identifier, and its slave answers in the order of the addresses, reads and writes apart. Bursts are
+// incrementing, do not cross 4 KiB if those of the host do not, and have at most 256 beats; the cores' are of full width.
 //
 // Latency: rtl/README.md.
 //

@@ -1,9 +1,10 @@
 // What a host's register block does to one core: reset, start, halt, step, and what it tells of it.
 //
-// Contract: control_valid_i brings the bits written into `control`; their meaning and that of status_o are in isa/MANUAL.md. In one
-// write `reset` comes before all others, `run` before `resume`; `step` goes with either; `halt` beside a start stops the core in front
-// of its first instruction. A start waits for the host's word in vector or lane-local memory (locked_i) and for a reset to end.
-// standing_o says that no start is under way either: the host may begin such a word then, locked_i with it in the next cycle.
+// Contract: control_valid_i brings the bits written into `control`; their meaning and that of status_o are in
+// isa/MANUAL.md. In one write `reset` comes before all others, `run` before `resume`; `step` goes with either; `halt`
+// beside a start stops the core in front of its first instruction. A start waits for the host's word in vector or
+// lane-local memory (locked_i) and for a reset to end. standing_o says that no start is under way either: the host may
+// begin such a word then, locked_i with it in the next cycle.
 //
 // `done`, `error` and what trap registers read come from the core as it stands, and are 0 while it runs. Cycles and
 // instructions are counted from `run` on and go on after `resume`; a reset clears them.

@@ -1,14 +1,16 @@
 // DRAM's port, shared by the cores and the host.
 //
-// Contract: each of Masters AXI4 masters, with one identifier of its own kind, reaches the one AXI4 slave behind axi_. Bursts
-// are asked for one after the other, in turn (fenn_soc_pick); answers go back in the order of the addresses, for which the
-// slave has to keep to one identifier's order, and so does nobody else have to. A beat of W is passed on once the address of its
-// burst has been accepted, so data never come before their address. Reads and writes do not wait for each other.
+// Contract: each of Masters AXI4 masters, with one identifier of its own kind, reaches the one AXI4 slave behind axi_.
+// Bursts are asked for one after the other, in turn (fenn_soc_pick); answers go back in the order of the addresses, for
+// which the slave has to keep to one identifier's order, and so does nobody else have to. A beat of W is passed on once the
+// address of its burst has been accepted, so data never come before their address. Reads and writes do not wait for each
+// other.
 //
 // Latency: an address is offered a cycle after it was accepted here; R, W and B pass in the same cycle.
 //
-// Not here: bounds (fenn_soc_region, fenn_soc_host), and buffers: a master that does not take its data, or does not bring what it has
-// announced, keeps the others waiting. Cores always do, and so does the host's port of a master that always ends its bursts.
+// Not here: bounds (fenn_soc_region, fenn_soc_host), and buffers: a master that does not take its data, or does not bring
+// what it has announced, keeps the others waiting. Cores always do, and so does the host's port of a master that always
+// ends its bursts.
 module fenn_soc_dram #(
   parameter int unsigned Masters   = 2,
   parameter int unsigned DataWidth = 128,

@@ -1,13 +1,13 @@
 // The host's way to every memory of the card: an AXI4 slave.
 //
-// Contract: the memory space of isa/MANUAL.md, "A card, as a host sees it". Incrementing bursts of up to 256 beats of any size, with
-// strobes; reads and writes are independent of each other, each one burst at a time, and answers carry the identifier of their
-// address. A memory ends where it does in this card, not with its window: what is not within one memory is a decode error.
-// Vector and lane-local memory of a core that does not stand give slave errors, and so do words written in part; the rest of
-// such a burst is done.
+// Contract: the memory space of isa/MANUAL.md, "A card, as a host sees it". Incrementing bursts of up to 256 beats of any
+// size, with strobes; reads and writes are independent of each other, each one burst at a time, and answers carry the
+// identifier of their address. A memory ends where it does in this card, not with its window: what is not within one memory
+// is a decode error. Vector and lane-local memory of a core that does not stand give slave errors, and so do words written
+// in part; the rest of such a burst is done.
 //
-// error_o has the bits of `bus_error`, in the cycle of the error; where a read and a write fail in one cycle, error_addr_o is the
-// read's.
+// error_o has the bits of `bus_error`, in the cycle of the error; where a read and a write fail in one cycle, error_addr_o
+// is the read's.
 //
 // Not here: DRAM's port, which is shared (fenn_soc_dram).
 module fenn_soc_host

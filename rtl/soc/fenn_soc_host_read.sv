@@ -1,9 +1,10 @@
 // The host's reads: the AR and R channels.
 //
-// Contract: one burst at a time, in the order of the addresses. Words of a core's memory are asked for one by one (ask_) and put
-// where they belong in a beat; a beat narrower than a word brings the whole word, the bytes that were not asked for read 0 or what
-// is there. A refused word makes its beat a slave error and reads 0. What leads nowhere is answered by decode errors, a burst of another
-// kind than incrementing by slave errors. A burst into DRAM goes on as it is, with its answers.
+// Contract: one burst at a time, in the order of the addresses. Words of a core's memory are asked for one by one (ask_)
+// and put where they belong in a beat; a beat narrower than a word brings the whole word, the bytes that were not asked for
+// read 0 or what is there. A refused word makes its beat a slave error and reads 0. What leads nowhere is answered by
+// decode errors, a burst of another kind than incrementing by slave errors. A burst into DRAM goes on as it is, with its
+// answers.
 //
 // error_o is in the cycle of the error, {busy, decode}; error_addr_o the address of the burst.
 //
@@ -105,6 +106,13 @@ module fenn_soc_host_read #(
   logic [31:2]          mask;
   assign mask      = 30'((32'd1 << size_q) - 32'd1) >> 2;
   assign word_last = (word_q & mask) == mask;
+  // The word of the next beat, where beats are narrower than words: counted in bytes from the first one's.
+  logic [31:0] bytes_q;
+  logic [31:2] narrow;
+  logic [31:0] bytes;
+  assign bytes  = (bytes_q & ~((32'd1 << size_q) - 32'd1)) + (32'd1 << size_q);
+  assign narrow = bytes[31:2];
+
   logic asked;
   assign asked       = state_q == ASK && ask_ready_i;
   assign ask_o       = state_q == ASK && waits_q != '1;
@@ -200,12 +208,6 @@ module fenn_soc_host_read #(
     end
   end
 
-  // The word of the next beat, where beats are narrower than words: counted in bytes from the first one's.
-  logic [31:0] bytes_q;
-  logic [31:2] narrow;
-  logic [31:0] bytes;
-  assign bytes  = (bytes_q & ~((32'd1 << size_q) - 32'd1)) + (32'd1 << size_q);
-  assign narrow = bytes[31:2];
   always_ff @(posedge clk_i) begin
     if (state_q == WHERE) bytes_q <= offset[31:0];
     if (state_q == BEAT && given) bytes_q <= bytes;

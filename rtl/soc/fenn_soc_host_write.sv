@@ -1,15 +1,15 @@
 // The host's writes: the AW, W and B channels.
 //
-// Contract: one burst at a time, answered in the order of the addresses, when everything has been written. A beat into a core's memory
-// is taken apart into words: those with all four strobes are written, those with none left out, and any other is not written and makes
-// the answer a slave error; so does a refused word. What leads nowhere is taken and answered by a decode error, a burst of another
-// kind than incrementing by a slave error. A burst into DRAM goes on as it is, once its first beat is here, so that a slow
-// host keeps nobody waiting before it has begun.
+// Contract: one burst at a time, answered in the order of the addresses, when everything has been written. A beat into a
+// core's memory is taken apart into words: those with all four strobes are written, those with none left out, and any other
+// is not written and makes the answer a slave error; so does a refused word. What leads nowhere is taken and answered by a
+// decode error, a burst of another kind than incrementing by a slave error. A burst into DRAM goes on as it is, once its
+// first beat is here, so that a slow host keeps nobody waiting before it has begun.
 //
 // error_o is in the cycle of the error, {busy, decode}; error_addr_o the address of the burst.
 //
-// Latency: a beat is looked at 2 cycles behind its address and a cycle behind itself, a word of it every cycle; the answer comes 2 cycles
-// behind the last.
+// Latency: a beat is looked at 2 cycles behind its address and a cycle behind itself, a word of it every cycle; the answer
+// comes 2 cycles behind the last.
 module fenn_soc_host_write #(
   parameter int unsigned     Cores     = 1,
   parameter int unsigned     ImemBytes = 16384,

@@ -1,7 +1,7 @@
 // Whose turn it is, among those who ask.
 //
-// Contract: pick_o is the first that asks behind last_i, going round; any_o says that somebody asks. If last_i is always who was
-// served last, each waits for at most one turn of every other. Combinational.
+// Contract: pick_o is the first that asks behind last_i, going round; any_o says that somebody asks. If last_i is always
+// who was served last, each waits for at most one turn of every other. Combinational.
 module fenn_soc_pick #(
   parameter int unsigned Count     = 2,
   parameter int unsigned IndexBits = Count > 1 ? $clog2(Count) : 1

@@ -1,16 +1,16 @@
 // A core's region of DRAM: what its DMA engine asks for, at the region's place, and nothing beyond it.
 //
-// Contract: a burst that ends within room_o bytes goes on with base_i, its low 12 bits left out, added to its address. Any other is
-// answered here with decode errors, beat by beat, and reaches nothing; the answers keep the order of the addresses. room_o is
-// limit_i, or less where the card's DRAM ends before, as of the cycle before. The engine refuses whole transfers by the same number;
-// this is the boundary that holds whatever the core does.
+// Contract: a burst that ends within room_o bytes goes on with base_i, its low 12 bits left out, added to its address. Any
+// other is answered here with decode errors, beat by beat, and reaches nothing; the answers keep the order of the
+// addresses. room_o is limit_i, or less where the card's DRAM ends before, as of the cycle before. The engine refuses whole
+// transfers by the same number; this is the boundary that holds whatever the core does.
 //
-// core_rst_ni low says that the core has forgotten what it asked for. Bursts that are under way are then ended here: data that
-// are still owed to DRAM are sent without strobes, answers are dropped, and the core's next address is accepted when all that
-// is done.
+// core_rst_ni low says that the core has forgotten what it asked for. Bursts that are under way are then ended here: data
+// that are still owed to DRAM are sent without strobes, answers are dropped, and the core's next address is accepted when
+// all that is done.
 //
-// Latency: an address is offered a cycle after it was accepted, W likewise; R and B pass in the same cycle. The address of a write is
-// accepted when the data of the one before have been.
+// Latency: an address is offered a cycle after it was accepted, W likewise; R and B pass in the same cycle. The address of
+// a write is accepted when the data of the one before have been.
 //
 // Not here: who else wants DRAM (fenn_soc_dram). The strobes of the core are all ones, and its beats are counted here.
 module fenn_soc_region #(

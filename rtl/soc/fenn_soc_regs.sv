@@ -1,11 +1,13 @@
 // The registers of a card: an AXI4-Lite slave.
 //
-// Contract: registers and their offsets are those of isa/MANUAL.md, "A card, as a host sees it". A place without a register reads 0 and
-// ignores writes, and the answer is OKAY. Writes take whole words; other strobes are ignored and answered by a slave error,
-// no strobe at all does nothing. Bits of RW registers that mean nothing are kept. A write has taken effect when it is answered.
+// Contract: registers and their offsets are those of isa/MANUAL.md, "A card, as a host sees it". A place without a register
+// reads 0 and ignores writes, and the answer is OKAY. Writes take whole words; other strobes are ignored and answered by a
+// slave error, no strobe at all does nothing. Bits of RW registers that mean nothing are kept. A write has taken effect
+// when it is answered.
 //
-// irq_o[n] is a level: core n's status has `done` or `error`, that has not been acknowledged, and the host enabled it. A start or
-// a reset takes it back. What `bus_error_addr_i` said with the first error is kept until `bus_error` has been cleared.
+// irq_o[n] is a level: core n's status has `done` or `error`, that has not been acknowledged, and the host enabled it. A
+// start or a reset takes it back. What `bus_error_addr_i` said with the first error is kept until `bus_error` has been
+// cleared.
 //
 // Latency: a read is answered in the cycle behind its address, a write two cycles behind the later of address and data.
 //

@@ -1,7 +1,7 @@
 // Where a burst of the host leads.
 //
-// Contract: combinational. A burst whose bytes, from that of its address to the end of its last beat, all lie in one memory leads there, to byte
-// offset_o of it; into a core's memory it must be an incrementing one, or of one beat. All others lead nowhere.
+// Contract: combinational. A burst whose bytes, from that of its address to the end of its last beat, all lie in one memory
+// leads there, to byte offset_o of it, if it is an incrementing one or of one beat. All others lead nowhere.
 module fenn_soc_window
   import fenn_isa_pkg::*;
   import fenn_soc_pkg::*;

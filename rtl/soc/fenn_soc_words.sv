@@ -1,9 +1,10 @@
 // Words of the cores' memories, for the host's reads and for its writes.
 //
-// Contract: r_ and w_ ask for a word each, in turn where both do; what is asked is kept until r_ready_o or w_ready_o. Instruction and scalar
-// memory answer whatever the core does. A word of vector or lane-local memory of a core that does not stand (standing_i) is refused
-// at once, with ready; while one is under way, locked_o keeps its core from being started. A write has been done when w_busy_o is 0, a
-// read is answered by r_valid_o, with the low bits of its address. A core that is being reset (alive_i low) is waited for.
+// Contract: r_ and w_ ask for a word each, in turn where both do; what is asked is kept until r_ready_o or w_ready_o.
+// Instruction and scalar memory answer whatever the core does. A word of vector or lane-local memory of a core that does
+// not stand (standing_i) is refused at once, with ready; while one is under way, locked_o keeps its core from being
+// started. A write has been done when w_busy_o is 0, a read is answered by r_valid_o, with the low bits of its address. A
+// core that is being reset (alive_i low) is waited for.
 //
 // Latency: a word reaches the core in the cycle behind, its answer comes as fenn_host says. One word a cycle.
 module fenn_soc_words #(

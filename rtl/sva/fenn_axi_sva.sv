@@ -1,10 +1,11 @@
 // What AXI4 asks of both sides of a port, seen from the wires.
 //
-// Contract: bound to any port whose slave answers in the order of the addresses, reads and writes apart; a port without identifiers
-// has them tied to 0. Checked are: what is offered is kept until it is taken; bursts have a known kind, beats no wider than the port, and do
-// not cross 4 KiB; WLAST and RLAST are at the last beat and nowhere else; there is no R without an address and no B before the last
-// beat of its burst has been taken; answers carry their identifiers; nothing is valid in reset; handshakes are known.
-// DataAfterAddress says that no data are offered before their address has been taken, which AXI4 does not ask for.
+// Contract: bound to any port whose slave answers in the order of the addresses, reads and writes apart; a port without
+// identifiers has them tied to 0. Checked are: what is offered is kept until it is taken; bursts have a known kind, beats
+// no wider than the port, and do not cross 4 KiB; WLAST and RLAST are at the last beat and nowhere else; there is no R
+// without an address and no B before the last beat of its burst has been taken; answers carry their identifiers; nothing is
+// valid in reset; handshakes are known. DataAfterAddress says that no data are offered before their address has been taken,
+// which AXI4 does not ask for.
 module fenn_axi_sva #(
   parameter int unsigned DataWidth        = 128,
   parameter int unsigned AddrWidth        = 64,

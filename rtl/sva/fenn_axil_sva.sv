@@ -1,7 +1,7 @@
 // What AXI4-Lite asks of both sides of a port, seen from the wires.
 //
-// Contract: what is offered is kept until it is taken; there is no answer without what it answers; nothing is valid in reset; handshakes
-// are known.
+// Contract: what is offered is kept until it is taken; there is no answer without what it answers; nothing is valid in
+// reset; handshakes are known.
 module fenn_axil_sva #(
   parameter int unsigned AddrWidth = 13
 ) (

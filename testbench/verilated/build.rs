@@ -39,9 +39,11 @@ const MUTANTS: (&str, &[&str], &[&str]) = ("mutants", &["Config=0"], SMALL);
 /// The cards, as in `src/soc.rs`. The one of the board's sizes has the assertions of its own ports only, for speed.
 const CARDS: [(&str, &[&str], &[&str], &[&str]); 3] = [
     ("soc_board", &["Cores=1", "Config=0", "DataWidth=128", "DramBytes=1073741824"], &[], &["sva_soc.f"]),
-    ("soc_two", &["Cores=2", "DataWidth=64", "DramBytes=4194304"], CARD, &["sva_soc.f", "sva.f"]),
-    ("soc_four", &["Cores=4", "DataWidth=512", "DramBytes=8388608"], CARD, &["sva_soc.f", "sva.f"]),
+    ("soc_two", &["Cores=2", "DataWidth=64", "DramBytes=1048576"], CARD, &["sva_soc.f", "sva.f"]),
+    ("soc_four", &["Cores=4", "DataWidth=512", "DramBytes=1048576"], CARD, &["sva_soc.f", "sva.f"]),
 ];
+/// The card with all mutants: as the one of two cores.
+const CARD_MUTANTS: (&str, &[&str], &[&str], &[&str]) = ("soc_mutants", CARDS[1].1, CARD, CARDS[1].3);
 const CARD: &[&str] = &["ImemBytes=8192", "SmemBytes=4096", "VmemBytes=32768", "LlmHalfwords=64"];
 
 /// The first version whose scheduling these models were tried with.
@@ -55,6 +57,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=shim");
     println!("cargo::rerun-if-changed=mutants.toml");
+    println!("cargo::rerun-if-changed=mutants_soc.toml");
     println!("cargo::rerun-if-changed=src/ports.rs");
     println!("cargo::rerun-if-changed=src/soc/ports.rs");
     println!("cargo::rerun-if-changed=src/ffi.rs");
@@ -98,6 +101,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         let parameters = [chosen, memories].concat();
         models.push(Model { name, kind: Kind::Card, parameters, files, folder: shared.join(name) });
+    }
+    let (name, chosen, memories, properties) = CARD_MUTANTS;
+    if wants(name) {
+        let mut files = of_cards;
+        for list in properties {
+            files.extend(file_list(&rtl, list)?);
+        }
+        let files = mutation::apply(Path::new("mutants_soc.toml"), &rtl, &files, &out.join("mutated-soc"))?;
+        let parameters = [chosen, memories].concat();
+        models.push(Model { name, kind: Kind::Card, parameters, files, folder: out.join(name) });
     }
     for model in &models {
         model.make(&verilator)?;

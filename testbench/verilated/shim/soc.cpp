@@ -5,6 +5,9 @@
 #if FENN_MODEL_soc_board
 #include "Vfenn_soc_board.h"
 #endif
+#if FENN_MODEL_soc_mutants
+#include "Vfenn_soc_mutants.h"
+#endif
 #if FENN_MODEL_soc_two
 #include "Vfenn_soc_two.h"
 #endif
@@ -21,7 +24,10 @@ namespace {
 template <class Top>
 class SocModelOf final : public SocModel {
 public:
-    SocModelOf() {
+    explicit SocModelOf(std::uint32_t mutant) {
+        const std::string plus = "+mutant=" + std::to_string(mutant);
+        const char* arguments[] = {"fenn", plus.c_str()};
+        context_.commandArgs(2, arguments);
         // An assertion that fails is an error of whoever drives the pins, not the end of the process.
         context_.fatalOnError(false);
         top_.clk_i = 0;
@@ -130,16 +136,19 @@ private:
 
 }  // namespace
 
-std::unique_ptr<SocModel> make_soc(rust::Str name) {
+std::unique_ptr<SocModel> make_soc(rust::Str name, std::uint32_t mutant) {
     const std::string wanted(name);
 #if FENN_MODEL_soc_board
-    if (wanted == "soc_board") return std::make_unique<SocModelOf<Vfenn_soc_board>>();
+    if (wanted == "soc_board") return std::make_unique<SocModelOf<Vfenn_soc_board>>(mutant);
 #endif
 #if FENN_MODEL_soc_two
-    if (wanted == "soc_two") return std::make_unique<SocModelOf<Vfenn_soc_two>>();
+    if (wanted == "soc_two") return std::make_unique<SocModelOf<Vfenn_soc_two>>(mutant);
 #endif
 #if FENN_MODEL_soc_four
-    if (wanted == "soc_four") return std::make_unique<SocModelOf<Vfenn_soc_four>>();
+    if (wanted == "soc_four") return std::make_unique<SocModelOf<Vfenn_soc_four>>(mutant);
+#endif
+#if FENN_MODEL_soc_mutants
+    if (wanted == "soc_mutants") return std::make_unique<SocModelOf<Vfenn_soc_mutants>>(mutant);
 #endif
     return nullptr;
 }

@@ -18,6 +18,6 @@ public:
     virtual bool cycle(const SocInputs& inputs, SocOutputs& outputs) = 0;
 };
 
-std::unique_ptr<SocModel> make_soc(rust::Str name);
+std::unique_ptr<SocModel> make_soc(rust::Str name, std::uint32_t mutant);
 
 }  // namespace fenn

@@ -10,7 +10,7 @@ pub(crate) type Owned = Infallible;
 
 pub(crate) type OwnedSoc = Infallible;
 
-pub(crate) fn owned_soc(_name: &str) -> Result<OwnedSoc, CoreError> {
+pub(crate) fn owned_soc(_name: &str, _mutant: u32) -> Result<OwnedSoc, CoreError> {
     Err(CoreError::NotBuilt)
 }
 

@@ -43,8 +43,8 @@ pub(crate) fn write_coverage(model: &mut Owned, path: &str) {
 /// A card's model.
 pub(crate) type OwnedSoc = UniquePtr<bridge::SocModel>;
 
-pub(crate) fn owned_soc(name: &str) -> Result<OwnedSoc, CoreError> {
-    let model = bridge::make_soc(name);
+pub(crate) fn owned_soc(name: &str, mutant: u32) -> Result<OwnedSoc, CoreError> {
+    let model = bridge::make_soc(name, mutant);
     if model.is_null() { Err(CoreError::NoModel(name.to_owned())) } else { Ok(model) }
 }
 
@@ -92,8 +92,8 @@ mod bridge {
         /// A card.
         type SocModel;
 
-        /// The card with this name, or null where there is none.
-        fn make_soc(name: &str) -> UniquePtr<SocModel>;
+        /// The card with this name, or null where there is none; `mutant` as above.
+        fn make_soc(name: &str, mutant: u32) -> UniquePtr<SocModel>;
 
         /// Samples `inputs` with a rising edge of the clock and tells what the pins show after it. Whether every assertion has
         /// held so far.

@@ -8,9 +8,13 @@
 //! configuration ─┬─> core (ffi, shim/, ports) ─┬─> lockstep <── check, narrow, coverage
 //!                └─> axi ──────────────────────┘        ^
 //!                              generate, campaign, shrink ┘
+//! soc (ffi, shim/; soc::master, soc::dram) ──> a host's transport
 //! ```
 //!
-//! Not here: any knowledge of the core's inside. It is seen through the pins of `rtl/fenn_top.sv`.
+//! [`soc::VerilatedCard`] is a card of such cores, with the transport of a host's driver on it.
+//!
+//! Not here: any knowledge of the core's inside. It is seen through the pins of `rtl/fenn_top.sv`, a card through
+//! those of `rtl/soc/fenn_soc.sv`.
 
 #![deny(unsafe_code)]
 

@@ -33,6 +33,14 @@ pub fn all() -> Vec<Mutant> {
     mutation::parse(include_str!("../mutants.toml")).expect("the build script has read it")
 }
 
+/// The list of a card's.
+///
+/// # Panics
+/// As [`all`].
+pub fn all_of_cards() -> Vec<Mutant> {
+    mutation::parse(include_str!("../mutants_soc.toml")).expect("the build script has read it")
+}
+
 /// Runs every mutant; `seen` is told of each verdict.
 ///
 /// # Errors

@@ -11,8 +11,6 @@ pub mod dram;
 pub mod master;
 pub mod ports;
 
-use std::ops::Range;
-
 use fenn_host::transport::{Capabilities, Deadline, Transport, TransportError, Window};
 use fenn_isa::memory::Space;
 use fenn_isa::soc::{CardRegister, REGISTER_BYTES, window};
@@ -120,6 +118,14 @@ impl VerilatedCard {
     /// # Errors
     /// [`CoreError::NotBuilt`], [`CoreError::NoModel`]; [`CoreError::Card`] where it does not answer.
     pub fn new(name: &str) -> Result<Self, CoreError> {
+        Self::mutant(name, 0)
+    }
+
+    /// As [`VerilatedCard::new`]; `mutant` is 0 except for `soc_mutants`, which has the mistakes of `mutants_soc.toml`.
+    ///
+    /// # Errors
+    /// As [`VerilatedCard::new`].
+    pub fn mutant(name: &str, mutant: u32) -> Result<Self, CoreError> {
         let capabilities = Capabilities {
             registers: REGISTER_BYTES,
             windows: Vec::new(),
@@ -128,7 +134,7 @@ impl VerilatedCard {
             interrupts: true,
         };
         let mut card = Self {
-            model: ffi::owned_soc(name)?,
+            model: ffi::owned_soc(name, mutant)?,
             name: name.to_owned(),
             inputs: Box::default(),
             outputs: Box::default(),
@@ -426,8 +432,12 @@ impl Transport for VerilatedCard {
     }
 
     fn wait_event(&mut self, core: u32, deadline: Deadline) -> Result<(), TransportError> {
+        if core >= self.cores {
+            let message = format!("the card has {} cores", self.cores);
+            return Err(TransportError::System { what: format!("waiting for core {core}"), message });
+        }
         let begun = self.clock;
-        while self.outputs.irq >> (core % 32) & 1 == 0 {
+        while self.outputs.irq >> core & 1 == 0 {
             self.tick()?;
             if (self.clock - begun).is_multiple_of(LOOK) && deadline.passed() {
                 let what = format!("the interrupt of core {core} of {}", self.name());
@@ -453,9 +463,4 @@ impl Transport for VerilatedCard {
         let message = format!("what is under way does not end within {PATIENCE} cycles; reset the card");
         Err(TransportError::System { what: self.name(), message })
     }
-}
-
-/// A range of DRAM, for [`Dram::answer_in`], from a region's base and a range within it.
-pub fn within(base: u64, range: Range<u64>) -> Range<u64> {
-    base + range.start..base + range.end
 }
