@@ -5,6 +5,9 @@
 //! [`session`] (runs of one program, with named arrays), a [`dataset`] (files become spikes), an evaluation of the one
 //! with the other ([`evaluate`]) and a [`report`] for people.
 //!
+//! A device is the simulator ([`sim`]) or a core of a [`card`], which is reached by a [`transport`]; [`open`] leads from what a
+//! user types to one, and [`doctor`] says why there is none.
+//!
 //! Invariant: no file, image or manifest makes this crate panic, read or write outside a device's memories, or wait
 //! without a limit. The library never prints; progress is a callback.
 //!

@@ -339,7 +339,7 @@ fn cards_that_are_something_else_are_refused() {
     for register in
         [CardRegister::InstructionBytes, CardRegister::ScalarBytes, CardRegister::VectorBytes, CardRegister::LaneBytes]
     {
-        for bytes in [0, 1, u32::MAX, u32::MAX & !63] {
+        for bytes in [0, 1, u32::MAX, !63] {
             assert!(matches!(lies(register, bytes).unwrap_err(), CardError::Config(_)), "{register:?} {bytes}");
         }
     }

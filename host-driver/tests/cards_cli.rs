@@ -187,6 +187,9 @@ fn selectors_that_lead_nowhere_are_refused() {
     for (device, code, text) in [
         ("rtl", 5, "the program `fenn-card` is neither beside fenn-run nor on the PATH"),
         ("uio:7", 5, "is the device in the device tree"),
+        ("xdma9", 5, "root/dev/xdma9_"),
+        ("vfio:0000:ff:1f.7", 5, "vfio:0000:ff:1f.7: "),
+        ("vfio-user:nothing", 5, "connecting to vfio-user:nothing"),
     ] {
         for command in ["info", "bench", "mem peek scalar:0:4"] {
             let (exit, message) = place.fail(&format!("{command} --device {device} --root root"));
@@ -200,6 +203,23 @@ fn selectors_that_lead_nowhere_are_refused() {
     let (code, text) = place.fail("net.elf --data data.csv --device rtl --strict");
     assert_eq!((code, text.contains("--strict and --profile are for simulated machines")), (2, true), "{text}");
     assert_eq!(place.fail("info --device uio:7 --root root").0, 5);
+}
+
+#[test]
+fn a_card_program_that_does_not_start_is_told_of() {
+    let place = Place::new();
+    place.file("bin/fenn-card", "#!/bin/sh\necho \"there is no model $6\" >&2\nexit 2\n");
+    fs::set_permissions(place.path("bin/fenn-card"), fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = Command::cargo_bin("fenn-run").unwrap();
+    let command = command.env("PATH", place.path("bin")).args(["info", "--device", "rtl:soc_two"]);
+    let output = command.output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(5), "{text}");
+    // --socket, its path, --until-eof, --side, rtl, --model.
+    assert!(text.contains("rtl:soc_two: starting ") && text.ends_with("there is no model --model\n"), "{text}");
+    let mut command = Command::cargo_bin("fenn-run").unwrap();
+    let list = command.env("PATH", place.path("bin")).args(["list"]).output().unwrap();
+    assert!(String::from_utf8(list.stdout).unwrap().contains("rtl                    simulated hardware\n"));
 }
 
 #[test]

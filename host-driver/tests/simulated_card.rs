@@ -399,11 +399,11 @@ proptest! {
             let act = |(kind, a, b): &(u32, u32, u32)| {
                 let core = b % 2;
                 let spaces = [Space::Instruction, Space::Scalar, Space::Vector, Space::LaneLocal, Space::Dram];
-                let place = window(spaces[(a % 5) as usize], core) + u64::from(b % 0x4000 & !3);
+                let place = window(spaces[(a % 5) as usize], core) + u64::from((b % 0x4000) & !3);
                 match kind {
-                    0 => format!("{:?}", card.write_register(a % REGISTER_BYTES & !3, *b)),
+                    0 => format!("{:?}", card.write_register((a % REGISTER_BYTES) & !3, *b)),
                     1 => format!("{:?}", card.write_register(core_offset(core, CoreRegister::Control), a & 31)),
-                    2 => format!("{:?}", card.read_register(a % REGISTER_BYTES & !3)),
+                    2 => format!("{:?}", card.read_register((a % REGISTER_BYTES) & !3)),
                     3 => format!("{:?}", card.write(place, &a.to_le_bytes(), soon())),
                     4 => {
                         let mut out = [0; 8];

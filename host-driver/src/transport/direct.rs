@@ -6,10 +6,11 @@
 //! an error and has completed as many descriptors as there were.
 //!
 //! An engine that does not stop when it is told to makes the transport *stuck*: every transfer is refused until
-//! [`Transport::recover`] has reset the function. A register that reads as all ones is looked into: if the configuration block
+//! [`Transport::recover`] has reset the function; so does any error after which it is not known what an engine does. A register that reads as all ones is looked into: if the configuration block
 //! does not answer with its identifier either, the card is gone.
 //!
-//! A lost interrupt costs time, not the transfer: between waits the registers are looked at.
+//! A lost interrupt costs time, not the transfer: between waits the registers are looked at. A register itself is waited for two
+//! seconds, whatever the deadline: one that has not answered by then belongs to a card that is gone.
 //!
 //! ```text
 //! DMA memory:  descriptors of one chunk | write-back word, a page | chunk 0 | chunk 1
@@ -29,6 +30,8 @@ const STOP_LIMIT: Duration = Duration::from_millis(200);
 const RESET_LIMIT: Duration = Duration::from_secs(5);
 /// The longest wait for an interrupt before the registers are looked at.
 const LONGEST_SLICE: Duration = Duration::from_millis(50);
+/// The first wait for an interrupt before they are.
+const FIRST_WAIT: Duration = Duration::from_millis(2);
 /// The shortest pause between two looks.
 const SHORTEST_SLICE: Duration = Duration::from_micros(20);
 /// What a function that is not there reads as.
@@ -374,11 +377,7 @@ impl<P: Pci> Direct<P> {
         let direction = started.run.direction;
         let base = direction.channel(self.options.channel);
         let line = self.lines[usize::from(direction == Direction::FromCard)];
-        let mut slice = if self.capabilities.interrupts {
-            2 * SHORTEST_SLICE.max(Duration::from_millis(1))
-        } else {
-            SHORTEST_SLICE
-        };
+        let mut slice = if self.capabilities.interrupts { FIRST_WAIT } else { SHORTEST_SLICE };
         let (mut looked, mut look_after) = (std::time::Instant::now(), SHORTEST_SLICE);
         loop {
             let look = if self.options.completion == Completion::Poll {
@@ -398,7 +397,9 @@ impl<P: Pci> Direct<P> {
                 true
             };
             if look {
-                if self.config_word(base + channel::STATUS)? & BUSY == 0 {
+                let status = self.config_word(base + channel::STATUS)?;
+                // One that was told to run and has not begun is not busy either, and has logged nothing.
+                if status & BUSY == 0 && status != 0 {
                     break;
                 }
                 looked = std::time::Instant::now();
@@ -431,6 +432,56 @@ impl<P: Pci> Direct<P> {
             return Err(TransportError::Short { address, bytes, moved });
         }
         Ok(())
+    }
+
+    /// While a chunk is under way, the one before is copied out of its buffer.
+    fn read_chunks(&mut self, address: u64, out: &mut [u8], deadline: Deadline) -> Result<(), TransportError> {
+        let chunk = self.options.chunk as usize;
+        let mut under_way: Option<(usize, Started)> = None;
+        for index in 0..=out.len().div_ceil(chunk) {
+            if let Some((_, started)) = &under_way {
+                let started = *started;
+                self.finish(&started, deadline)?;
+            }
+            let from = index * chunk;
+            let next = if from < out.len() {
+                let bytes = chunk.min(out.len() - from);
+                Some((from, self.start(Direction::FromCard, address + from as u64, index, bytes)?))
+            } else {
+                None
+            };
+            if let Some((from, started)) = under_way {
+                self.pci.read_memory(started.buffer, &mut out[from..from + started.run.bytes])?;
+            }
+            under_way = next;
+        }
+        Ok(())
+    }
+
+    /// While a chunk is under way, the next is copied into its buffer.
+    fn write_chunks(&mut self, address: u64, bytes: &[u8], deadline: Deadline) -> Result<(), TransportError> {
+        let mut under_way: Option<Started> = None;
+        for (index, part) in bytes.chunks(self.options.chunk as usize).enumerate() {
+            let address = address + (index * self.options.chunk as usize) as u64;
+            let copied = self.pci.write_memory(self.place(address, index), part);
+            if let Some(started) = under_way.take() {
+                self.finish(&started, deadline)?;
+            }
+            copied?;
+            under_way = Some(self.start(Direction::ToCard, address, index, part.len())?);
+        }
+        match under_way {
+            Some(started) => self.finish(&started, deadline),
+            None => Ok(()),
+        }
+    }
+
+    /// Notes an error after which nobody knows what the engine does.
+    fn note(&mut self, ended: Result<(), TransportError>) -> Result<(), TransportError> {
+        if let Err(error @ (TransportError::Gone { .. } | TransportError::System { .. })) = &ended {
+            self.stuck.get_or_insert_with(|| format!("it is not known what its engines do ({error})"));
+        }
+        ended
     }
 
     fn ready(&self, address: u64, bytes: usize) -> Result<(), TransportError> {
@@ -471,44 +522,14 @@ impl<P: Pci> Transport for Direct<P> {
 
     fn read(&mut self, address: u64, out: &mut [u8], deadline: Deadline) -> Result<(), TransportError> {
         self.ready(address, out.len())?;
-        let chunk = self.options.chunk as usize;
-        let mut under_way: Option<(usize, Started)> = None;
-        for index in 0..=out.len().div_ceil(chunk) {
-            if let Some((_, started)) = &under_way {
-                let started = *started;
-                self.finish(&started, deadline)?;
-            }
-            let from = index * chunk;
-            let next = if from < out.len() {
-                let bytes = chunk.min(out.len() - from);
-                Some((from, self.start(Direction::FromCard, address + from as u64, index, bytes)?))
-            } else {
-                None
-            };
-            if let Some((from, started)) = under_way {
-                self.pci.read_memory(started.buffer, &mut out[from..from + started.run.bytes])?;
-            }
-            under_way = next;
-        }
-        Ok(())
+        let ended = self.read_chunks(address, out, deadline);
+        self.note(ended)
     }
 
     fn write(&mut self, address: u64, bytes: &[u8], deadline: Deadline) -> Result<(), TransportError> {
         self.ready(address, bytes.len())?;
-        let mut under_way: Option<Started> = None;
-        for (index, part) in bytes.chunks(self.options.chunk as usize).enumerate() {
-            let address = address + (index * self.options.chunk as usize) as u64;
-            let copied = self.pci.write_memory(self.place(address, index), part);
-            if let Some(started) = under_way.take() {
-                self.finish(&started, deadline)?;
-            }
-            copied?;
-            under_way = Some(self.start(Direction::ToCard, address, index, part.len())?);
-        }
-        match under_way {
-            Some(started) => self.finish(&started, deadline),
-            None => Ok(()),
-        }
+        let ended = self.write_chunks(address, bytes, deadline);
+        self.note(ended)
     }
 
     fn wait_event(&mut self, core: u32, deadline: Deadline) -> Result<(), TransportError> {

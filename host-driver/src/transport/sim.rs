@@ -76,6 +76,7 @@ impl Default for Options {
 #[derive(Debug, Clone)]
 pub struct SimulatedCard {
     options: Options,
+    capabilities: Capabilities,
     cores: Vec<Core>,
     dram: Dram,
     scratch: u32,
@@ -226,8 +227,16 @@ impl SimulatedCard {
             return Err(DeviceError::Machine(format!("{alignment} is no alignment of transfers")));
         }
         let cores = (0..cores).map(|_| Core::new(&options)).collect::<Result<_, _>>()?;
+        let capabilities = Capabilities {
+            registers: REGISTER_BYTES,
+            windows: windows(&options),
+            alignment,
+            chunk: 4 << 20,
+            interrupts: options.interrupts,
+        };
         Ok(Self {
             options,
+            capabilities,
             cores,
             dram: Dram::new(dram_bytes),
             scratch: 0,
@@ -250,20 +259,6 @@ impl SimulatedCard {
                 self.irq_pending |= 1 << index;
             }
         }
-    }
-
-    fn windows(&self) -> Vec<Window> {
-        if !self.options.tells_windows {
-            return vec![Window { address: 0, bytes: u64::MAX }];
-        }
-        let spaces = Space::ALL.into_iter().filter(|space| *space != Space::Dram);
-        let config = self.options.config;
-        let cores = self.options.cores;
-        let memories = spaces.flat_map(|space| {
-            (0..cores).map(move |core| Window { address: soc::window(space, core), bytes: config.bytes(space).into() })
-        });
-        let dram = Window { address: soc::window(Space::Dram, 0), bytes: self.dram.bytes() };
-        memories.chain([dram].into_iter().filter(|dram| dram.bytes > 0)).collect()
     }
 
     fn write_control(&mut self, index: usize, value: u32) {
@@ -354,7 +349,7 @@ impl SimulatedCard {
 
     /// The register at an offset that is a register's place: the card's, or a core's with its number.
     fn register_at(&self, offset: u32) -> Result<Option<Register>, TransportError> {
-        self.capabilities().check_register(offset)?;
+        self.capabilities.check_register(offset)?;
         let Some(inside) = offset.checked_sub(CORE_BLOCKS) else {
             return Ok(CardRegister::at(offset).map(Register::Card));
         };
@@ -365,7 +360,7 @@ impl SimulatedCard {
 
     /// Where in the card an access goes that the way to it lets pass. What the card answers to others is noted in `bus_error`.
     fn place(&mut self, address: u64, bytes: usize, writes: bool) -> Result<(Space, usize, u64), TransportError> {
-        self.capabilities().check(address, bytes)?;
+        self.capabilities.check(address, bytes)?;
         let length = bytes as u64;
         let refuse = |answer: &str| TransportError::Refused { address, bytes: length, answer: answer.to_owned() };
         let memory = |space| match space {
@@ -399,6 +394,19 @@ impl SimulatedCard {
     }
 }
 
+/// Where the card's memories are, as far as the transport tells.
+fn windows(options: &Options) -> Vec<Window> {
+    let Options { cores, config, dram_bytes, tells_windows, .. } = options;
+    if !tells_windows {
+        return vec![Window { address: 0, bytes: u64::MAX }];
+    }
+    let spaces = Space::ALL.into_iter().filter(|space| *space != Space::Dram);
+    let window = |space, core| Window { address: soc::window(space, core), bytes: config.bytes(space).into() };
+    let memories = spaces.flat_map(|space| (0..*cores).map(move |core| window(space, core)));
+    let dram = Window { address: soc::window(Space::Dram, 0), bytes: *dram_bytes };
+    memories.chain((*dram_bytes > 0).then_some(dram)).collect()
+}
+
 /// A register, and whose.
 enum Register {
     Card(CardRegister),
@@ -414,13 +422,7 @@ impl Transport for SimulatedCard {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            registers: REGISTER_BYTES,
-            windows: self.windows(),
-            alignment: self.options.alignment,
-            chunk: 4 << 20,
-            interrupts: self.options.interrupts,
-        }
+        self.capabilities.clone()
     }
 
     fn read_register(&mut self, offset: u32) -> Result<u32, TransportError> {

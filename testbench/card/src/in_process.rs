@@ -1,6 +1,6 @@
 //! The card as a PCI function in the caller's own thread: no socket, no other thread.
 //!
-//! Contract: engines work while somebody waits for an interrupt or reads a register, a piece at each call, so that a test
+//! Contract: engines work while somebody waits for an interrupt or reads a register, [`PIECES`] at each call, so that a test
 //! runs the same way each time.
 
 use std::time::{Duration, Instant};
@@ -14,6 +14,9 @@ use crate::model::Card;
 
 /// Where the card sees the host's memory: above 4 GiB, so that both halves of addresses are used.
 pub const MEMORY_ADDRESS: u64 = 0x12_3456_0000;
+
+/// Pieces of transfers that are moved at each call.
+pub const PIECES: usize = 100;
 
 /// The card, and the host's memory.
 #[derive(Debug)]
@@ -41,9 +44,13 @@ impl InProcess {
         self
     }
 
-    /// One piece of work.
+    /// Some work.
     fn step(&mut self) {
-        self.card.work(&mut self.memory);
+        for _ in 0..PIECES {
+            if !self.card.work(&mut self.memory) {
+                break;
+            }
+        }
         self.card.watch();
         self.came |= self.card.take_messages();
     }

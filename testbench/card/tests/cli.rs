@@ -51,7 +51,7 @@ fn faults_come_by_arguments_and_by_lines() {
     let (mut program, mut output) = start(&socket, &["--fault", "decerr@1"]);
     assert_eq!(line(&mut output)["socket"], socket.to_str().unwrap());
     let mut card = open(&socket);
-    let mut write = |card: &mut Direct<VfioUser>| card.write(MEMORY, &[1; 64], Deadline::after(LONG));
+    let write = |card: &mut Direct<VfioUser>| card.write(MEMORY, &[1; 64], Deadline::after(LONG));
     write(&mut card).unwrap();
     assert!(matches!(write(&mut card), Err(TransportError::Refused { .. })));
     write(&mut card).unwrap();

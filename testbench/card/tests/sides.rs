@@ -7,7 +7,7 @@ use fenn_card::fault::Fault;
 use fenn_card::model::{Build, Card as Model};
 use fenn_card::server::Server;
 use fenn_card::side::{self, Kind, Side, SideError};
-use fenn_host::card::Card;
+use fenn_host::card::{Card, Settings};
 use fenn_host::device::{Device, Limit};
 use fenn_host::error::DeviceError;
 use fenn_host::sim::Simulator;
@@ -157,7 +157,8 @@ fn dram_of_a_verilated_card() {
 #[test]
 fn a_program_after_every_fault() {
     let Some(bench) = Bench::new(Kind::Sim) else { return };
-    let card = Card::open(bench.open(Options::default())).unwrap();
+    let settings = Settings { transfer: Duration::from_secs(1), ..Settings::default() };
+    let card = Card::open_with(bench.open(Options::default()), settings).unwrap();
     let words = vec![3; 4 * WORDS];
     let expected = run(&mut Simulator::new(sums().config).unwrap(), &words);
     for fault in Fault::ALL {

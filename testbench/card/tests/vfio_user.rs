@@ -166,7 +166,7 @@ fn fault_ends(fault: Fault, writes: bool, completion: Completion) {
         (Fault::LinkLoss, Err(TransportError::Gone { .. })) => {}
         _ => panic!("{what}: {ended:?}"),
     }
-    if fault == Fault::Hang {
+    if matches!(fault, Fault::Hang | Fault::LinkLoss) {
         let refused = card.write(MEMORY, &[0; 4], Deadline::after(LONG)).unwrap_err();
         assert!(refused.to_string().contains("recover"), "{refused}");
     }

@@ -67,9 +67,7 @@ Examples:
   fenn-run yin-yang.elf --data spikes.npy --labels labels.npy --jobs 2 --report report.html
   fenn-run braille.elf --data sample0.csv --report sample0.html
   fenn-run mnist.elf --data images.gz --limit 1000 --outputs v_avg.csv --json
-  fenn-run recorded.elf --data spikes.npy --batch 4 --recordings recorded.npz
-
-";
+  fenn-run recorded.elf --data spikes.npy --batch 4 --recordings recorded.npz";
 
 /// Run programs on the simulator or on a card, and look after cards.
 #[derive(Debug, Parser)]

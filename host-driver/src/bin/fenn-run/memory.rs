@@ -41,7 +41,8 @@ enum Command {
     Peek {
         #[command(flatten)]
         core: CoreArgs,
-        /// SPACE:ADDRESS:LENGTH[:FORMAT]
+        /// What to print
+        #[arg(value_name = "SPACE:ADDRESS:LENGTH[:FORMAT]")]
         part: String,
         /// Print JSON
         #[arg(long)]
@@ -51,7 +52,8 @@ enum Command {
     Poke {
         #[command(flatten)]
         core: CoreArgs,
-        /// SPACE:ADDRESS
+        /// Where to
+        #[arg(value_name = "SPACE:ADDRESS")]
         place: String,
         /// Decimal, or hexadecimal after 0x
         #[arg(required = true, value_parser = word)]
@@ -61,7 +63,8 @@ enum Command {
     Load {
         #[command(flatten)]
         core: CoreArgs,
-        /// SPACE:ADDRESS
+        /// Where to
+        #[arg(value_name = "SPACE:ADDRESS")]
         place: String,
         /// The bytes
         #[arg(value_hint = ValueHint::FilePath)]
@@ -80,9 +83,10 @@ enum Command {
     Save {
         #[command(flatten)]
         core: CoreArgs,
-        /// SPACE:ADDRESS:LENGTH
+        /// Which part
+        #[arg(value_name = "SPACE:ADDRESS:LENGTH")]
         part: String,
-        /// Where to
+        /// The file
         #[arg(value_hint = ValueHint::FilePath)]
         file: PathBuf,
     },

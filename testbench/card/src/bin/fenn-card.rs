@@ -6,7 +6,8 @@ use std::io::BufRead;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 use fenn_card::bandwidth::{self, Sweep};
 use fenn_card::fault::{Armed, Plan};
 use fenn_card::model::{Build, Card};
@@ -39,6 +40,9 @@ struct Arguments {
     command: Option<Command>,
     #[command(flatten)]
     serve: Serve,
+    /// Print a completion script for this shell.
+    #[arg(long, value_name = "SHELL", exclusive = true)]
+    completions: Option<Shell>,
 }
 
 #[derive(Subcommand)]
@@ -113,6 +117,10 @@ struct Bandwidth {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(shell) = arguments.completions {
+        clap_complete::generate(shell, &mut Arguments::command(), "fenn-card", &mut std::io::stdout());
+        return ExitCode::SUCCESS;
+    }
     let ended = match arguments.command {
         Some(Command::Bandwidth(bandwidth)) => measure(&bandwidth),
         None => serve(&arguments.serve),
