@@ -571,7 +571,7 @@ impl Card {
 fn fetch(walk: &mut Walk, memory: &mut dyn HostMemory) -> Result<(), u32> {
     let bytes = walk.count as usize * Descriptor::BYTES;
     let inside = (walk.next % 4096) as usize;
-    if walk.next % Descriptor::BYTES as u64 != 0 || inside + bytes > 4096 {
+    if !walk.next.is_multiple_of(Descriptor::BYTES as u64) || inside + bytes > 4096 {
         return Err(reg::STATUS_DESCRIPTOR_19);
     }
     let mut block = vec![0; bytes];
