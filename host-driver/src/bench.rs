@@ -129,7 +129,8 @@ pub fn measure<T: Transport>(
         rows.push(Row { bytes: *size, write, read });
     }
     progress(sizes.len(), sizes.len());
-    Ok(Bench { device: core.name(), space, register, rows })
+    let device = format!("{}, core {}", core.name(), core.index());
+    Ok(Bench { device, space, register, rows })
 }
 
 fn repeat(time: Duration, mut transfer: impl FnMut() -> Result<(), DeviceError>) -> Result<Rate, DeviceError> {

@@ -229,7 +229,7 @@ impl Memory {
     }
 
     /// Puts `dram` in the place of the memory's own and the other way round; the core sees `bytes` of it from byte `base` on,
-    /// as far as it goes. What was there before is the same call's inverse with the answer.
+    /// as far as it goes. The answer is the base and the size before, with which the same call takes it back.
     pub(crate) fn swap_dram(&mut self, dram: &mut Dram, base: u64, bytes: u32) -> (u64, u32) {
         let before = (self.dram.first as u64 * ROW as u64, self.config.dram_bytes);
         std::mem::swap(&mut self.dram, dram);

@@ -228,11 +228,8 @@ fn dram_end(image: &Image) -> u32 {
 
 impl<T: Transport> Device for Core<T> {
     fn name(&self) -> String {
-        let identity = &self.shared.identity;
-        match identity.cores {
-            1 => identity.name.clone(),
-            _ => format!("{}, core {}", identity.name, self.index),
-        }
+        // Cores of a card are alike; which it is, who needs it asks.
+        self.shared.identity.name.clone()
     }
 
     fn config(&self) -> MachineConfig {
