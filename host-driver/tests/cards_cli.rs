@@ -90,9 +90,20 @@ impl Place {
         fs::set_permissions(self.path("root/dev/uio0"), fs::Permissions::from_mode(0o666)).unwrap();
     }
 
+    /// `fenn-run` with no other program beside it: whether the card program has been built is of no account.
+    fn command(&self) -> Command {
+        let built = assert_cmd::cargo::cargo_bin("fenn-run");
+        let alone = self.path("alone/fenn-run");
+        if !alone.exists() {
+            fs::create_dir_all(self.path("alone")).unwrap();
+            fs::hard_link(&built, &alone).or_else(|_| fs::copy(&built, &alone).map(|_| ())).unwrap();
+        }
+        Command::new(alone)
+    }
+
     /// Runs with these arguments in the directory: exit code, standard output, standard error.
     fn run(&self, args: &str) -> (i32, String, String) {
-        let mut command = Command::cargo_bin("fenn-run").unwrap();
+        let mut command = self.command();
         let output = command.current_dir(self.0.path()).env("PATH", "").args(args.split_whitespace()).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
@@ -210,14 +221,14 @@ fn a_card_program_that_does_not_start_is_told_of() {
     let place = Place::new();
     place.file("bin/fenn-card", "#!/bin/sh\necho \"there is no model $6\" >&2\nexit 2\n");
     fs::set_permissions(place.path("bin/fenn-card"), fs::Permissions::from_mode(0o755)).unwrap();
-    let mut command = Command::cargo_bin("fenn-run").unwrap();
+    let mut command = place.command();
     let command = command.env("PATH", place.path("bin")).args(["info", "--device", "rtl:soc_two"]);
     let output = command.output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(5), "{text}");
     // --socket, its path, --until-eof, --side, rtl, --model.
     assert!(text.contains("rtl:soc_two: starting ") && text.ends_with("there is no model --model\n"), "{text}");
-    let mut command = Command::cargo_bin("fenn-run").unwrap();
+    let mut command = place.command();
     let list = command.env("PATH", place.path("bin")).args(["list"]).output().unwrap();
     assert!(String::from_utf8(list.stdout).unwrap().contains("rtl                    simulated hardware\n"));
 }
