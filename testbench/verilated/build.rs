@@ -36,14 +36,16 @@ const SMALL: &[&str] = &["ImemBytes=8192", "SmemBytes=4096", "VmemBytes=32768", 
 /// The model with all mutants: small memories, and a port as the board's.
 const MUTANTS: (&str, &[&str], &[&str]) = ("mutants", &["Config=0"], SMALL);
 
+/// A card: its name, its parameters and those of its memories, and the lists of its properties.
+type Card = (&'static str, &'static [&'static str], &'static [&'static str], &'static [&'static str]);
 /// The cards, as in `src/soc.rs`. The one of the board's sizes has the assertions of its own ports only, for speed.
-const CARDS: [(&str, &[&str], &[&str], &[&str]); 3] = [
+const CARDS: [Card; 3] = [
     ("soc_board", &["Cores=1", "Config=0", "DataWidth=128", "DramBytes=1073741824"], &[], &["sva_soc.f"]),
     ("soc_two", &["Cores=2", "DataWidth=64", "DramBytes=1048576"], CARD, &["sva_soc.f", "sva.f"]),
     ("soc_four", &["Cores=4", "DataWidth=512", "DramBytes=1048576"], CARD, &["sva_soc.f", "sva.f"]),
 ];
 /// The card with all mutants: as the one of two cores.
-const CARD_MUTANTS: (&str, &[&str], &[&str], &[&str]) = ("soc_mutants", CARDS[1].1, CARD, CARDS[1].3);
+const CARD_MUTANTS: Card = ("soc_mutants", CARDS[1].1, CARD, CARDS[1].3);
 const CARD: &[&str] = &["ImemBytes=8192", "SmemBytes=4096", "VmemBytes=32768", "LlmHalfwords=64"];
 
 /// The first version whose scheduling these models were tried with.

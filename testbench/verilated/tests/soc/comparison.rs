@@ -86,7 +86,7 @@ turn:   li      t0, 1024
         ecall
 ",
         half = REGION / 2,
-        mask = REGION / 2 - 2048 & !63,
+        mask = (REGION / 2 - 2048) & !63,
     ))
 }
 
