@@ -110,9 +110,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         for list in properties {
             files.extend(file_list(&rtl, list)?);
         }
-        let files = mutation::apply(Path::new("mutants_soc.toml"), &rtl, &files, &out.join("mutated-soc"))?;
+        let files = mutation::apply(Path::new("mutants_soc.toml"), &rtl, &files, &shared.join("mutated-soc"))?;
         let parameters = [chosen, memories].concat();
-        models.push(Model { name, kind: Kind::Card, parameters, files, folder: out.join(name) });
+        models.push(Model { name, kind: Kind::Card, parameters, files, folder: shared.join(name) });
     }
     for model in &models {
         model.make(&verilator)?;
