@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help demo test check gen lint synth synth-figures synth-record bench cosim cosim-long coverage-rtl fuzz-assembler doc \
     clean setup setup-rtl setup-synth show-keystone show-assembler show-compiler show-simulator \
-    show-rtl test-xdma
+    show-rtl show-host test-xdma
 
 CARGO ?= cargo
 OUT   := out
@@ -153,6 +153,10 @@ show-simulator: setup ## the simulator's figures, each against its gate
 show-rtl: setup setup-rtl coverage-rtl synth-figures ## the SystemVerilog core's figures, each against its gate
 	$(CARGO) build --release --quiet --workspace
 	$(BIN)/fenn-show rtl
+
+show-host: setup setup-rtl ## the host driver's figures, each against its gate
+	$(CARGO) build --release --quiet --workspace
+	$(BIN)/fenn-show host
 
 # Debian packages, only where they are missing.
 setup:

@@ -17,6 +17,7 @@ pub mod fuzz;
 pub mod gdb_session;
 pub mod graph_comparison;
 pub mod kernels;
+pub mod host_figures;
 pub mod keystone;
 pub mod nir_reference;
 pub mod part;

@@ -63,4 +63,5 @@ fn mnist_on_the_verilated_card() {
     }
     let transfers = server.with_card(|card| card.faults.transfers());
     assert!(transfers > 2 * IMAGES as u64, "only {transfers} transfers went by the engines");
+    eprintln!("{IMAGES} images through the socket");
 }

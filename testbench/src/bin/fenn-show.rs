@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use fenn_testbench::part::Part;
-use fenn_testbench::{assembler_figures, compiler_figures, keystone, rtl_figures, simulator_figures};
+use fenn_testbench::{assembler_figures, compiler_figures, host_figures, keystone, rtl_figures, simulator_figures};
 
 /// Measures the figures the project promises, then and there, and prints each beside its gate.
 ///
@@ -36,6 +36,8 @@ enum Topic {
     Simulator,
     /// The SystemVerilog core, beside the simulator.
     Rtl,
+    /// The host driver, down to the SoC.
+    Host,
 }
 
 fn main() -> ExitCode {
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         Topic::Compiler => &compiler_figures::PARTS,
         Topic::Simulator => &simulator_figures::PARTS,
         Topic::Rtl => &rtl_figures::PARTS,
+        Topic::Host => &host_figures::PARTS,
     };
     let mut missed = 0;
     let parts = parts.iter().filter(|part| arguments.only.as_deref().is_none_or(|only| part.name.contains(only)));

@@ -5,7 +5,7 @@
 //! wherever AXI lets it. A range of bytes can be made to answer with an error, and all of it to answer nothing any more.
 //! It checks nothing: the model has assertions on its port.
 //!
-//! [`Dram::drive`] is called once a cycle with what the pins show and sets the slave's inputs for the coming edge.
+//! `Dram::drive` is called once a cycle with what the pins show and sets the slave's inputs for the coming edge.
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
