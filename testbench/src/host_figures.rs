@@ -28,8 +28,12 @@ fn network() -> Result<Vec<Figure>, Failure> {
 
 fn faults() -> Result<Vec<Figure>, Failure> {
     let ended = counted_test("fenn-card", "vfio_user", "faults ended in their errors")?;
-    let mut figure =
-        Figure::new("faults that ended in the right error, in time, and were recovered from", ended, "", Gate::Exactly(24.0));
+    let mut figure = Figure::new(
+        "faults that ended in the right error, in time, and were recovered from",
+        ended,
+        "",
+        Gate::Exactly(24.0),
+    );
     "6 kinds, each in reads and writes, with interrupts and polled".clone_into(&mut figure.note);
     Ok(vec![figure])
 }

@@ -108,7 +108,11 @@ wait:
 
 #[test]
 fn a_transfer_is_hidden_behind_a_run() {
-    let cases = [("computes", COMPUTES, 256 << 10), ("computes, longer transfer", COMPUTES, 2 << 20), ("streams", STREAMS, 512 << 10)];
+    let cases = [
+        ("computes", COMPUTES, 256 << 10),
+        ("computes, longer transfer", COMPUTES, 2 << 20),
+        ("streams", STREAMS, 512 << 10),
+    ];
     let mut least = f64::INFINITY;
     for (name, source, bytes) in cases {
         let share = hidden(source, bytes);
