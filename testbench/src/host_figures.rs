@@ -4,20 +4,25 @@
 //! Contract: as in [`crate::keystone`]. They are measured by the project's own tools and tests, which know the card model and the
 //! Verilated SoC. Bytes per second are of models on this machine: of a board they say nothing.
 
+use std::process::Command;
+
 use serde_json::Value;
 
 use crate::figure::{Figure, Gate};
 use crate::part::{Failure, OUT, Part};
+use crate::shared::root;
 use crate::tools::{counted_test, json, number};
 
 /// All parts, in the order in which they are shown.
-pub const PARTS: [Part; 6] = [
+pub const PARTS: [Part; 7] = [
     Part::new("network", true, network),
     Part::new("faults", false, faults),
     Part::new("bandwidth", false, bandwidth),
     Part::new("overlap", false, overlap),
     Part::new("co-simulation", false, co_simulation),
     Part::new("security", false, security),
+    // Builds fewer models, so it comes last.
+    Part::new("guest", false, guest),
 ];
 
 fn network() -> Result<Vec<Figure>, Failure> {
@@ -95,4 +100,23 @@ fn security() -> Result<Vec<Figure>, Failure> {
     let cases = counted_test("fenn-host", "hostile", "hostile programs kept inside")?;
     let name = "hostile images and manifests: programs that reached nothing outside of their core";
     Ok(vec![Figure::new(name, cases, "", Gate::AtLeast(1000.0))])
+}
+
+/// The checks of `fenn-guest-test`, and the steps around them, in a guest with the driver's character devices.
+fn guest() -> Result<Vec<Figure>, Failure> {
+    let output = Command::new("make").args(["--silent", "test-xdma"]).current_dir(root()).output();
+    let output = output.map_err(|error| format!("cannot run make: {error}"))?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let name = "XDMA devices in a QEMU guest: checks that pass";
+    let skipped = said.lines().find(|line| line.starts_with("SKIP: "));
+    if !output.status.success() {
+        let wrong = said.lines().find(|line| line.contains("FAILED")).unwrap_or("see make test-xdma");
+        return Err(format!("make test-xdma fails: {wrong}").into());
+    }
+    let passed = said.lines().filter(|line| line.starts_with("guest: ok ")).count();
+    let mut figure =
+        Figure::new(name, passed as f64, "", if skipped.is_some() { Gate::None } else { Gate::Exactly(15.0) });
+    let devices = said.lines().find(|line| line.starts_with("devices: "));
+    skipped.or(devices).unwrap_or_default().clone_into(&mut figure.note);
+    Ok(vec![figure])
 }

@@ -35,7 +35,11 @@ public:
         top_.eval();
     }
 
-    ~SocModelOf() override { top_.final(); }
+    ~SocModelOf() override {
+        // The model leaves the thread's context, which may be that of another card, and gone with it.
+        Verilated::threadContextp(&context_);
+        top_.final();
+    }
 
     bool cycle(const SocInputs& in, SocOutputs& out) override {
         // Where a failing assertion reports to.
