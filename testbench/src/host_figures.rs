@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::figure::{Figure, Gate};
 use crate::part::{Failure, OUT, Part};
 use crate::shared::root;
-use crate::tools::{counted_test, json, number};
+use crate::tools::{counted_test, json, number, run};
 
 /// All parts, in the order in which they are shown.
 pub const PARTS: [Part; 7] = [
@@ -67,7 +67,7 @@ fn bandwidth() -> Result<Vec<Figure>, Failure> {
         let latency = number(&answer, "/register/median_us")?;
         figures.push(Figure::new(format!("{device}: a register"), latency, "us", Gate::None));
     }
-    let answer = json("fenn-card", &["bandwidth", "--repeats", "3"])?;
+    let answer: Value = serde_json::from_str(&run("fenn-card", &["bandwidth", "--repeats", "3"])?)?;
     let rows = answer.pointer("/rows").and_then(Value::as_array).ok_or("fenn-card bandwidth tells of no rows")?;
     for direction in ["to card", "from card"] {
         let mut best = (0.0, 0.0);
