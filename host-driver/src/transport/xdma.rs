@@ -30,6 +30,8 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
+use fenn_isa::memory::Space;
+use fenn_isa::soc::window;
 use nix::sys::signal::SigSet;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
@@ -45,8 +47,6 @@ use registers::Registers;
 pub const MOST_CHUNK: u32 = 4 << 20;
 /// How long a recovery waits for a thread: longer than the driver's own limit for a run.
 const RECOVER_LIMIT: Duration = Duration::from_secs(15);
-/// Where a word is that cores never write, so that a recovery can write it back as it was: core 0's first instruction.
-const HARMLESS: u64 = 0;
 /// After so long a wait the caller looks for itself: interrupts can be lost.
 const LONGEST_WAIT: Duration = Duration::from_millis(500);
 /// The shortest pause between two looks, where there are no interrupts.
@@ -588,10 +588,12 @@ impl Transport for Xdma {
         self.from_card.recover(deadline)?;
         self.pause = SHORTEST_PAUSE;
         self.answers()?;
-        if self.capabilities.check(HARMLESS, 4).is_ok() {
+        // A word that cores never write, so that it can be written back as it was: core 0's first instruction.
+        let harmless = window(Space::Instruction, 0);
+        if self.capabilities.check(harmless, 4).is_ok() {
             let mut word = [0; 4];
-            self.from_card.settle(Direction::FromCard, HARMLESS, &mut word)?;
-            self.to_card.settle(Direction::ToCard, HARMLESS, &mut word)?;
+            self.from_card.settle(Direction::FromCard, harmless, &mut word)?;
+            self.to_card.settle(Direction::ToCard, harmless, &mut word)?;
         }
         Ok(())
     }
