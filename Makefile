@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help demo test check gen lint synth synth-figures synth-record bench cosim cosim-long coverage-rtl fuzz-assembler doc \
     clean setup setup-rtl setup-synth show-keystone show-assembler show-compiler show-simulator \
-    show-rtl show-host test-xdma
+    show-rtl show-host show-programs test-xdma
 
 CARGO ?= cargo
 OUT   := out
@@ -141,6 +141,14 @@ show-keystone: setup ## the keystone's figures, each against its gate
 show-assembler: setup ## the assembler's figures, each against its gate
 	$(CARGO) build --release --quiet --workspace
 	$(BIN)/fenn-show assembler
+
+# One benchmark: `make bench-vogels-abbott`; `make bench-all` is all of them.
+bench-%:
+	$(CARGO) run --release --quiet -p fenn-bench -- $*
+
+show-programs: setup ## the benchmarks' figures, each against its gate and beside the published one; pages in out/bench
+	$(CARGO) build --release --quiet --workspace
+	$(BIN)/fenn-bench all
 
 show-compiler: setup ## the compiler's figures, each against its gate
 	$(CARGO) build --release --quiet --workspace

@@ -14,6 +14,7 @@ declare -A allowed=(
   [fenn-verilated]="fenn-isa fenn-assembler fenn-iss fenn-host"
   [fenn-card]="fenn-isa fenn-assembler fenn-iss fenn-host fenn-verilated"
   [fenn-guest-test]="fenn-isa fenn-assembler fenn-iss fenn-host"
+  [fenn-bench]="fenn-isa fenn-assembler fenn-iss fenn-compiler fenn-host fenn-yin-yang fenn-testbench"
   [fenn-testbench]="fenn-isa fenn-assembler fenn-iss fenn-compiler fenn-host fenn-yin-yang"
 )
 

@@ -19,7 +19,7 @@ mod bars;
 mod confusion;
 mod raster;
 mod style;
-pub(crate) mod svg;
+pub mod svg;
 mod traces;
 
 /// Everything is refused but the style in the page itself.
@@ -29,6 +29,23 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 pub fn html(evaluation: &Evaluation) -> String {
     let Manifest { name, generator, steps, time_step_ms, .. } = &evaluation.manifest;
     let time_step = time_step_ms.map_or(String::new(), |ms| format!(" of {} ms", short(ms)));
+    let sub = html! {
+        (counted(evaluation.samples.len(), "sample")) ", " (counted(*steps as usize, "step")) (time_step)
+        " each, on the " (evaluation.device) "; program made by " (generator) "."
+    };
+    let body = html! {
+        (tiles(evaluation))
+        (results(evaluation))
+        @if let Some(capture) = &evaluation.capture { (sample(&evaluation.manifest, capture)) }
+        (figures(evaluation))
+        (phases(evaluation))
+        (network(&evaluation.manifest))
+    };
+    page("FeNN report", name, &sub, &body)
+}
+
+/// A page of the house: what kind it is, its name, what it is about in a line or two, and what it has to say.
+pub fn page(kind: &str, name: &str, about: &Markup, body: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -36,37 +53,30 @@ pub fn html(evaluation: &Evaluation) -> String {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta http-equiv="Content-Security-Policy" content=(POLICY);
-                title { (name) " – FeNN report" }
+                title { (name) " – " (kind) }
                 style { (PreEscaped(style::CSS)) }
             }
             body {
                 header {
-                    p.kicker { "FeNN report" }
+                    p.kicker { (kind) }
                     h1 { (name) }
-                    p.sub {
-                        (counted(evaluation.samples.len(), "sample")) ", " (counted(*steps as usize, "step")) (time_step)
-                        " each, on the " (evaluation.device) "; program made by " (generator) "."
-                    }
+                    p.sub { (about) }
                 }
-                main {
-                    (tiles(evaluation))
-                    (results(evaluation))
-                    @if let Some(capture) = &evaluation.capture { (sample(&evaluation.manifest, capture)) }
-                    (figures(evaluation))
-                    (phases(evaluation))
-                    (network(&evaluation.manifest))
-                }
+                main { (body) }
             }
         }
     };
     page.into_string()
 }
 
+/// A figure that matters, with its name and a note.
+pub fn tile(figure: &str, name: &str, note: &str) -> Markup {
+    html! { div.tile { p.figure { (figure) } p.name { (name) } p.note { (note) } } }
+}
+
 /// The figures that matter most.
 fn tiles(evaluation: &Evaluation) -> Markup {
-    let tile = |figure: String, name: &str, note: String| {
-        html! { div.tile { p.figure { (figure) } p.name { (name) } p.note { (note) } } }
-    };
+    let tile = |figure: String, name: &str, note: String| tile(&figure, name, &note);
     let Evaluation { score, instructions, jobs, wall, .. } = evaluation;
     let range = |spread: &Spread| match spread {
         Spread { min, max, .. } if min == max => "always the same".to_owned(),

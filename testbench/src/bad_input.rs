@@ -23,7 +23,7 @@ pub struct Case {
     unwritten: Option<PathBuf>,
 }
 
-type Failure = Box<dyn std::error::Error>;
+type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// A small network that is right, as text; each case breaks one thing of it.
 const NETWORK: &str = r#"

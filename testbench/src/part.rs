@@ -8,7 +8,7 @@ use crate::figure::{Figure, Gate};
 use crate::shared::{data, root};
 
 /// Why a part could not be measured.
-pub(crate) type Failure = Box<dyn std::error::Error>;
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Where the figures' files go, below the checkout's top.
 pub(crate) const OUT: &str = "out/show";

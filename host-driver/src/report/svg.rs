@@ -6,26 +6,19 @@
 use maud::{Markup, html};
 
 /// The width of a figure.
-pub(crate) const WIDTH: f64 = 900.0;
+pub const WIDTH: f64 = 900.0;
 /// Room for an axis' numbers on the left.
-pub(crate) const LEFT: f64 = 64.0;
+pub const LEFT: f64 = 64.0;
 /// Room on the right.
-pub(crate) const RIGHT: f64 = 14.0;
+pub const RIGHT: f64 = 14.0;
 
 /// A picture with its name, what it shows in words, and a caption below.
-pub(crate) fn picture(height: f64, title: &str, description: &str, body: Markup, caption: Markup) -> Markup {
+pub fn picture(height: f64, title: &str, description: &str, body: Markup, caption: Markup) -> Markup {
     picture_of(WIDTH, height, title, description, body, caption)
 }
 
 /// A [`picture`] of another width; it is not made larger than it is.
-pub(crate) fn picture_of(
-    width: f64,
-    height: f64,
-    title: &str,
-    description: &str,
-    body: Markup,
-    caption: Markup,
-) -> Markup {
+pub fn picture_of(width: f64, height: f64, title: &str, description: &str, body: Markup, caption: Markup) -> Markup {
     html! {
         figure {
             svg role="img" viewBox=(format!("0 0 {} {}", at(width), at(height))) style=(format!("max-width: {}px", at(width))) {
@@ -40,7 +33,7 @@ pub(crate) fn picture_of(
 
 /// A linear map from data to the page.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Scale {
+pub struct Scale {
     low: f64,
     high: f64,
     from: f64,
@@ -49,18 +42,23 @@ pub(crate) struct Scale {
 
 impl Scale {
     /// Maps `low` to `from` and `high` to `to`. An empty range becomes one around it.
-    pub(crate) fn new(low: f64, high: f64, from: f64, to: f64) -> Self {
+    pub fn new(low: f64, high: f64, from: f64, to: f64) -> Self {
         let (low, high) = if high > low { (low, high) } else { (low - 0.5, low + 0.5) };
         Self { low, high, from, to }
     }
 
+    /// The least and the greatest number.
+    pub fn range(&self) -> (f64, f64) {
+        (self.low, self.high)
+    }
+
     /// Where `number` is.
-    pub(crate) fn at(&self, number: f64) -> f64 {
+    pub fn at(&self, number: f64) -> f64 {
         self.from + (number - self.low) / (self.high - self.low) * (self.to - self.from)
     }
 
     /// Round numbers in the range, about `count` of them.
-    pub(crate) fn ticks(&self, count: usize) -> Vec<f64> {
+    pub fn ticks(&self, count: usize) -> Vec<f64> {
         let rough = (self.high - self.low) / count.max(1) as f64;
         let power = 10f64.powf(rough.log10().floor());
         let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|n| n * power).find(|step| *step >= rough).unwrap_or(rough);
@@ -72,7 +70,7 @@ impl Scale {
 }
 
 /// Horizontal lines with their numbers at the left.
-pub(crate) fn rows(y: &Scale, count: usize) -> Markup {
+pub fn rows(y: &Scale, count: usize) -> Markup {
     html! {
         @for tick in y.ticks(count) {
             @let class = if tick == 0.0 { "zero" } else { "grid" };
@@ -83,7 +81,7 @@ pub(crate) fn rows(y: &Scale, count: usize) -> Markup {
 }
 
 /// The axis of steps below a figure: ticks from `top`, numbers below `bottom`; with milliseconds where they are known.
-pub(crate) fn steps_axis(x: &Scale, top: f64, bottom: f64, time_step_ms: Option<f64>) -> Markup {
+pub fn steps_axis(x: &Scale, top: f64, bottom: f64, time_step_ms: Option<f64>) -> Markup {
     let name = match time_step_ms {
         Some(ms) => format!("step (of {} ms)", short(ms)),
         None => "step".to_owned(),
@@ -98,14 +96,14 @@ pub(crate) fn steps_axis(x: &Scale, top: f64, bottom: f64, time_step_ms: Option<
 }
 
 /// A coordinate, to a tenth.
-pub(crate) fn at(coordinate: f64) -> String {
+pub fn at(coordinate: f64) -> String {
     let text = format!("{coordinate:.1}");
     let text = text.strip_suffix(".0").unwrap_or(&text);
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
 /// A number in at most about five digits, with a true minus sign.
-pub(crate) fn short(number: f64) -> String {
+pub fn short(number: f64) -> String {
     let size = number.abs();
     let sign = if number < 0.0 { "−" } else { "" };
     if size != 0.0 && !(1e-3..1e6).contains(&size) {
@@ -118,7 +116,7 @@ pub(crate) fn short(number: f64) -> String {
 }
 
 /// A whole number with its digits in groups of three.
-pub(crate) fn grouped(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let groups: Vec<&str> =
         digits.as_bytes().rchunks(3).rev().map(|group| str::from_utf8(group).unwrap_or("")).collect();

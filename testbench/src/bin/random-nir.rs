@@ -62,7 +62,7 @@ enum What {
     },
 }
 
-type Failure = Box<dyn std::error::Error>;
+type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 fn main() -> ExitCode {
     match run(Arguments::parse().what) {

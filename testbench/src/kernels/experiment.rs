@@ -16,7 +16,7 @@ use super::number::{Rounding, product, wrap};
 use super::random::{self, Fit, poisson_fit};
 use super::{Bench, vectors};
 
-type Failure = Box<dyn std::error::Error>;
+type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// One vector of numbers.
 const WIDTH: usize = LANES;
