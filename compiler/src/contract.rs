@@ -18,6 +18,8 @@ use crate::lower::{INIT, RUN};
 use crate::network::{Delays, Network, Quantity, Source, StatePolicy};
 use crate::place::{Action, Home, InputPlace, Placement, SpikeList, row_bytes};
 
+mod work;
+
 /// In which form a host writes the spikes of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum InputForm {
@@ -187,6 +189,7 @@ pub(crate) fn describe(network: &Network, placement: &Placement, image: &Image) 
         recordings: recordings.collect(),
         counters: placement.counters.map(|(address, _)| Counters { address, phases: phases(network, placement) }),
         populations: populations.collect(),
+        work: Some(work::describe(network, placement, image)),
     }
 }
 

@@ -81,6 +81,7 @@ fn manifest(tau: f64) -> Manifest {
             reset: true,
             variables: vec![Variable { name: "V".to_owned(), format: Format::INTEGER, reset: true }],
         }],
+        work: None,
     }
 }
 

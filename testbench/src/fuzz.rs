@@ -216,6 +216,7 @@ fn programs(name: &str, text: &str) -> Vec<Vec<u8>> {
         recordings: Vec::new(),
         counters: None,
         populations: Vec::new(),
+        work: None,
     };
     let described = Image { manifest: Some(manifest), ready_flag: Some(0), ..bare.clone() };
     [image, bare, described].iter().filter_map(|image| image.to_elf().ok()).collect()

@@ -113,6 +113,8 @@ fn place_part(network: &Network, placement: &Placement, part: &DraftPart, alloca
                 space: part.space,
                 address,
                 table,
+                members: part.members.len(),
+                lengths: shape.lengths.clone(),
                 longest: shape.lengths.iter().copied().max().unwrap_or(0),
                 vectors: shape.units(),
                 rows: shape.lengths.len() as u64,

@@ -127,6 +127,10 @@ pub struct SparseRows {
     /// In scalar memory: a word with the address of each row, and of the end of the last one; then, where they are sorted, two
     /// for each delay: how many bytes before the latest the slot of its spikes is, and that of their marks.
     pub table: u32,
+    /// How many projections share the rows.
+    pub members: usize,
+    /// Vectors of synapses in each row: all rows of the first delay, then those of the next.
+    pub lengths: Vec<u32>,
     /// Vectors of synapses in the longest row.
     pub longest: u32,
     /// Vectors of synapses in all rows.

@@ -120,6 +120,7 @@ fn manifest(state: StatePolicy, readout: Readout, entry_points: Vec<EntryPoint>)
                 reset: state == StatePolicy::Reset,
             }],
         }],
+        work: None,
     }
 }
 

@@ -15,7 +15,7 @@
 //!
 //! A manifest of another version is refused, with a message that says which version it is: a program is compiled again
 //! in a second, and a host that guesses what an older or newer compiler meant would be wrong about addresses. Version 1
-//! knew neither lists of spikes nor batches, windows and counters.
+//! knew neither lists of spikes nor batches, windows and counters; version 2 not what a program's parts do ([`Work`]).
 //!
 //! Not here: the encoding of data-set files into spikes, which the host does as [`Encoding`] says.
 
@@ -24,8 +24,12 @@ use serde::{Deserialize, Serialize};
 use crate::fixed::Format;
 use crate::memory::{LANES, MachineConfig, Space, VECTOR_BYTES};
 
+mod work;
+
+pub use work::{Counts, Event, Footprint, Lanes, Origin, Projection, Rows, Section, Work};
+
 /// The version of the manifest's form that this crate writes and reads.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The longest name in a manifest, in bytes.
 pub const LONGEST_NAME: usize = 1024;
@@ -62,6 +66,8 @@ pub struct Manifest {
     pub counters: Option<Counters>,
     /// The populations and the number formats of their variables, for reports.
     pub populations: Vec<Population>,
+    /// What its parts do, for profilers, where it says.
+    pub work: Option<Work>,
 }
 
 /// What happens to the neurons' state between runs.
@@ -477,7 +483,8 @@ impl Manifest {
                 return wrong(name, "its window has not as many steps as it keeps");
             }
         }
-        self.counters.as_ref().map_or(Ok(()), |counters| counters.check(config))
+        self.counters.as_ref().map_or(Ok(()), |counters| counters.check(config))?;
+        self.work.as_ref().map_or(Ok(()), |work| work.check(self, config))
     }
 
     fn check_names(&self) -> Result<(), ManifestError> {
@@ -493,7 +500,8 @@ impl Manifest {
         });
         let own = [("network", &self.name), ("generator", &self.generator)];
         let names = own.into_iter().chain(entries).chain(inputs).chain(outputs).chain(recordings).chain(phases);
-        match names.chain(populations).find(|(_, name)| !is_name(name)) {
+        let work = self.work.iter().flat_map(Work::names);
+        match names.chain(populations).chain(work).find(|(_, name)| !is_name(name)) {
             Some((what, name)) => Err(ManifestError::Name { what, name: name.clone() }),
             None => Ok(()),
         }
