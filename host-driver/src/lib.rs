@@ -3,7 +3,7 @@
 //! Contract: everything a host does goes through one trait, [`device::Device`]; what a program's arrays are called and
 //! where they lie is read from the manifest in its image, and nowhere else. On top of a device stand, in this order, a
 //! [`session`] (runs of one program, with named arrays), a [`dataset`] (files become spikes), an evaluation of the one
-//! with the other ([`evaluate`]) and a [`report`] for people.
+//! with the other ([`evaluate`]) and a [`report`] for people; a [`profile`] says where the time went.
 //!
 //! A device is the simulator ([`sim`]) or a core of a [`card`], which is reached by a [`transport`]; [`open`] leads from what a
 //! user types to one, and [`doctor`] says why there is none.
@@ -46,6 +46,7 @@ pub mod evaluate;
 pub mod export;
 pub mod file;
 pub mod open;
+pub mod profile;
 pub mod report;
 pub mod session;
 pub mod sim;

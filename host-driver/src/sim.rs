@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use fenn_isa::image::Image;
 use fenn_isa::memory::{MachineConfig, Space};
-use fenn_iss::{Limits, Machine, Options, Stop, Trap};
+use fenn_iss::{Limits, Machine, Observer, Options, Stop, Trap};
 
 use crate::device::{Device, Finished, Limit};
 use crate::error::{DeviceError, Exceeded};
@@ -17,14 +17,15 @@ use crate::error::{DeviceError, Exceeded};
 /// Instructions between two looks at the clock: some tens of milliseconds.
 pub const SLICE: u64 = 1 << 20;
 
-/// A simulated core.
+/// A simulated core, watched by an observer of all its runs.
 #[derive(Debug, Clone)]
-pub struct Simulator {
+pub struct Simulator<O = ()> {
     machine: Machine,
     name: String,
     loaded: bool,
     /// What the run that has not ended has come to so far.
     running: Option<Finished>,
+    observer: O,
 }
 
 impl Simulator {
@@ -41,18 +42,28 @@ impl Simulator {
     /// # Errors
     /// [`DeviceError::Config`] for sizes no machine can have.
     pub fn with_options(config: MachineConfig, options: Options) -> Result<Self, DeviceError> {
-        let name = format!("simulator (cycles of {})", options.profile.doc);
-        Ok(Self::from_machine(Machine::new(config, options)?, &name))
+        Self::observed(config, options, ())
     }
 
     /// A device over this machine, whatever it holds; a program must still be loaded. `name` says in a few words what it
     /// is and how it counts cycles.
     pub fn from_machine(machine: Machine, name: &str) -> Self {
-        Self { machine, name: name.to_owned(), loaded: false, running: None }
+        Self { machine, name: name.to_owned(), loaded: false, running: None, observer: () }
     }
 }
 
-impl Device for Simulator {
+impl<O: Observer> Simulator<O> {
+    /// A machine with memories of these sizes that tells `observer` what happens.
+    ///
+    /// # Errors
+    /// [`DeviceError::Config`] for sizes no machine can have.
+    pub fn observed(config: MachineConfig, options: Options, observer: O) -> Result<Self, DeviceError> {
+        let name = format!("simulator (cycles of {})", options.profile.doc);
+        Ok(Self { machine: Machine::new(config, options)?, name, loaded: false, running: None, observer })
+    }
+}
+
+impl<O: Observer + Send> Device for Simulator<O> {
     fn name(&self) -> String {
         self.name.clone()
     }
@@ -97,7 +108,8 @@ impl Device for Simulator {
         let mut left = limit.instructions;
         loop {
             let slice = left.min(SLICE);
-            let outcome = self.machine.run(Limits { instructions: Some(slice), ..Limits::default() }, &mut ());
+            let outcome =
+                self.machine.run(Limits { instructions: Some(slice), ..Limits::default() }, &mut self.observer);
             so_far.instructions += outcome.instructions;
             so_far.cycles += outcome.cycles;
             left -= slice;

@@ -106,6 +106,18 @@ impl Profiler {
         Self::default()
     }
 
+    /// Adds what `other` reckoned of the same program, on another machine.
+    pub fn add(&mut self, other: &Self) {
+        self.costs.resize(self.costs.len().max(other.costs.len()), Cost::default());
+        self.costs.iter_mut().zip(&other.costs).for_each(|(mine, other)| mine.add(other));
+        for (pc, cost) in &other.traps {
+            self.traps.entry(*pc).or_default().add(cost);
+        }
+        for (target, count) in &other.calls {
+            *self.calls.entry(*target).or_default() += count;
+        }
+    }
+
     /// What the instruction at `pc` cost.
     pub fn at(&self, pc: u32) -> Cost {
         let mut cost = self.costs.get(pc as usize / 4).filter(|_| pc.is_multiple_of(4)).copied().unwrap_or_default();

@@ -62,6 +62,17 @@ impl Observer for Statistics {
 }
 
 impl Statistics {
+    /// Adds what `other` counted.
+    pub fn add(&mut self, other: &Self) {
+        let Self { ops, stalls, branches_taken, transfers, transferred_bytes, traps } = other;
+        self.ops.iter_mut().zip(ops).for_each(|(mine, other)| *mine += other);
+        self.stalls.iter_mut().zip(stalls).for_each(|(mine, other)| mine.add_table(other, 1));
+        self.branches_taken += branches_taken;
+        self.transfers += transfers;
+        self.transferred_bytes += transferred_bytes;
+        self.traps += traps;
+    }
+
     /// How often instructions of this row retired.
     pub fn op(&self, op: Op) -> u64 {
         self.ops[op as usize]

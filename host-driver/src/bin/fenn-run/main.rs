@@ -15,6 +15,7 @@ use fenn_host::open::{OpenError, Selector};
 mod bench;
 mod cards;
 mod memory;
+mod profile;
 mod run;
 
 /// An input file is wrong, or an output file cannot be written.
@@ -84,6 +85,7 @@ struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(Box<run::Args>),
+    Profile(Box<profile::Args>),
     List(cards::ListArgs),
     Info(cards::InfoArgs),
     Bench(bench::Args),
@@ -92,7 +94,7 @@ enum Command {
 }
 
 /// The commands' names.
-const COMMANDS: [&str; 7] = ["run", "list", "info", "bench", "doctor", "mem", "help"];
+const COMMANDS: [&str; 8] = ["run", "profile", "list", "info", "bench", "doctor", "mem", "help"];
 
 /// A message for the user, and the exit code.
 struct Failure(u8, String);
@@ -107,6 +109,7 @@ fn main() -> ExitCode {
     ));
     for (name, examples) in [
         ("run", RUN_HELP),
+        ("profile", profile::HELP),
         ("list", cards::LIST_HELP),
         ("info", cards::INFO_HELP),
         ("bench", bench::HELP),
@@ -147,6 +150,7 @@ fn act(args: &Args) -> Result<(), Failure> {
     }
     match &args.command {
         Some(Command::Run(args)) => run::run(args),
+        Some(Command::Profile(args)) => profile::run(args),
         Some(Command::List(args)) => cards::list(args),
         Some(Command::Info(args)) => cards::info(args),
         Some(Command::Bench(args)) => bench::run(args),

@@ -170,7 +170,7 @@ fn evaluate_all(args: &Args, image: &Image, dataset: &Dataset) -> Result<Evaluat
 }
 
 /// A bar on standard error, if that is a terminal.
-fn progress_bar(samples: usize) -> ProgressBar {
+pub(crate) fn progress_bar(samples: usize) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
@@ -182,7 +182,7 @@ fn progress_bar(samples: usize) -> ProgressBar {
 }
 
 /// What went wrong with a program, and the exit code for it.
-fn failure(program: &Path, error: &EvaluateError) -> Failure {
+pub(crate) fn failure(program: &Path, error: &EvaluateError) -> Failure {
     let code = match error.device() {
         Some(DeviceError::Fault { .. } | DeviceError::Breakpoint { .. }) => FAULT,
         Some(DeviceError::Limit { .. }) => LIMIT,
@@ -201,6 +201,6 @@ fn failure(program: &Path, error: &EvaluateError) -> Failure {
     Failure(code, format!("{}: {error}{hint}", program.display()))
 }
 
-const fn to_usize(number: u32) -> usize {
+pub(crate) const fn to_usize(number: u32) -> usize {
     number as usize
 }

@@ -200,7 +200,10 @@ impl Work {
             if self.sections.get(*section as usize).is_none_or(|section| section.kind != PhaseKind::Update) {
                 return wrong(population, "its spikes appear in no update");
             }
-            if !address.is_multiple_of(4) || !bytes.is_multiple_of(4) || *bytes < 4 * neurons.div_ceil(32) {
+            if !address.is_multiple_of(4)
+                || !bytes.is_multiple_of(4)
+                || u64::from(*bytes) < 4 * u64::from(neurons.div_ceil(32))
+            {
                 return wrong(population, "its spikes are no words, or too few");
             }
             inside(population, Space::Scalar, u64::from(*address) + u64::from(*bytes), config)?;
@@ -224,6 +227,12 @@ impl Work {
         };
         if size != Some(*neurons) {
             return wrong("there is no source of that name and size");
+        }
+        if let Origin::Event(index) = source
+            && let Some(event) = self.events.get(*index as usize)
+            && rows.delay > event.bytes / 4 / event.neurons.div_ceil(32).max(1)
+        {
+            return wrong("its spikes are not kept for so many steps");
         }
         let complete = |counts: &Counts| match counts {
             Counts::Same(_) => true,
