@@ -524,6 +524,9 @@ pub fn run(arguments: &Arguments, terminal: Terminal) -> Result<Printed, Failure
     if let Some(manifest) = compiled.image.manifest.as_mut().filter(|_| !loaded.drawn.is_empty()) {
         manifest.seed = Some(loaded.network.seed);
     }
+    if let Some(work) = compiled.image.manifest.as_mut().and_then(|manifest| manifest.work.as_mut()) {
+        work.vanished = loaded.vanished_weights();
+    }
     let mut printed = Printed { output: String::new(), warnings: loaded.warnings.clone() };
     if let Some(listing) = &arguments.listing {
         if listing == Path::new("-") {

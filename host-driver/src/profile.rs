@@ -259,6 +259,10 @@ pub struct NeuroBench {
     pub zero_weights: u64,
     /// `zero_weights / weights`; 0 where there are none.
     pub connection_sparsity: f64,
+    /// How many of the weights that are 0 were not before they were rounded to 16 bits, where the compiler knew.
+    pub vanished_weights: Option<u64>,
+    /// `(zero_weights − vanished_weights) / weights`: the connection sparsity of the network that was compiled.
+    pub connection_sparsity_given: Option<f64>,
     /// Outputs of neurons that can spike: `Σ neurons · steps · samples`. Inputs are no neurons.
     pub outputs: u64,
     /// Those that were 0.

@@ -5,9 +5,9 @@
 
 use fenn_isa::fixed::Format;
 use fenn_isa::image::manifest::{
-    Batch, Counters, Data, Encoding, EntryPoint, Input, InputSpikes, LONGEST_NAME, Manifest, ManifestError, Output,
-    Phase, PhaseKind, Population, Readout, Recording, SpikeArray, SpikeList, StatePolicy, VERSION, ValueArray,
-    Variable, Window,
+    Batch, Counters, Counts, Data, Encoding, EntryPoint, Event, Footprint, Input, InputSpikes, LONGEST_NAME, Lanes,
+    Manifest, ManifestError, Origin, Output, Phase, PhaseKind, Population, Projection, Readout, Recording, Rows, Section,
+    SpikeArray, SpikeList, StatePolicy, VERSION, ValueArray, Variable, Window, Work,
 };
 use fenn_isa::memory::{MachineConfig, Space};
 use proptest::prelude::*;
@@ -67,6 +67,58 @@ fn good() -> Manifest {
             reset: true,
             variables: vec![Variable { name: name("V"), format: Format::UNIT, reset: true }],
         }],
+        work: Some(work()),
+    }
+}
+
+/// Two projections that share rows, and one of the population to itself.
+fn work() -> Work {
+    let section = |name: &str, kind, address, bytes| Section { name: name.to_owned(), kind, address, bytes };
+    let projection = |name: &str, fan_out| Projection {
+        name: name.to_owned(),
+        target: "hidden".to_owned(),
+        weights: 1600,
+        nonzero: 1599,
+        dense: 1600,
+        fan_out,
+    };
+    Work {
+        sections: vec![
+            section("state", PhaseKind::Reset, 0, 8),
+            section("in + again", PhaseKind::Propagate, 8, 16),
+            section("hidden", PhaseKind::Update, 24, 16),
+        ],
+        events: vec![Event {
+            population: "hidden".to_owned(),
+            name: "Spike".to_owned(),
+            neurons: 40,
+            section: 2,
+            address: 0x200,
+            bytes: 48,
+        }],
+        rows: vec![
+            Rows {
+                section: 1,
+                source: Origin::Input("bits".to_owned()),
+                neurons: 40,
+                delay: 0,
+                lanes: Lanes::PerSpike(Counts::Same(64)),
+                projections: vec![
+                    projection("in", Counts::Same(40)),
+                    projection("again", Counts::Each((0..40).collect())),
+                ],
+            },
+            Rows {
+                section: 1,
+                source: Origin::Event(0),
+                neurons: 40,
+                delay: 1,
+                lanes: Lanes::PerStep(64),
+                projections: vec![projection("back", Counts::Same(1))],
+            },
+        ],
+        footprint: Footprint { weights: 6400, connections: 0, parameters: 2, state: 80, spikes: 16 },
+        vanished: Some(1),
     }
 }
 
@@ -219,7 +271,7 @@ proptest! {
 fn what_is_wrong_is_told() {
     type Change = fn(&mut Manifest);
     let cases: Vec<(&str, Change)> = vec![
-        ("version 1, this tool reads version 2; compile", |m| m.version = 1),
+        ("version 1, this tool reads version 3; compile", |m| m.version = 1),
         ("a run has at least one step", |m| m.steps = 0),
         ("a step takes some time", |m| m.time_step_ms = Some(f64::NAN)),
         ("an address is not in instruction memory", |m| m.entry_points[0].address = 1 << 10),
@@ -252,6 +304,34 @@ fn what_is_wrong_is_told() {
         ("the population \"\"", |m| m.populations[0].name.clear()),
         ("the recorded population \"/x\"", |m| m.recordings[1].population = "/x".to_owned()),
         ("the variable \"xxx", |m| m.populations[0].variables[0].name = "x".repeat(LONGEST_NAME + 1)),
+        ("`hidden` is inconsistent: its code is not behind that", |m| parts(m).sections[2].address = 20),
+        ("`hidden` is inconsistent: its code does not consist of words", |m| parts(m).sections[2].bytes = 3),
+        ("`hidden` does not lie inside instruction memory", |m| parts(m).sections[2].bytes = 1 << 10),
+        ("`hidden` is inconsistent: there is no population of that name and size", |m| parts(m).events[0].neurons = 41),
+        ("`hidden` is inconsistent: its spikes appear in no update", |m| parts(m).events[0].section = 1),
+        ("`hidden` is inconsistent: its spikes appear in no update", |m| parts(m).events[0].section = 9),
+        ("`hidden` is inconsistent: its spikes are no words, or too few", |m| parts(m).events[0].bytes = 4),
+        ("`hidden` does not lie inside scalar memory", |m| parts(m).events[0].address = 0x3f8),
+        ("`in` is inconsistent: no section adds its weights", |m| parts(m).rows[0].section = 2),
+        ("`in` is inconsistent: there is no source of that name and size", |m| parts(m).rows[0].neurons = 39),
+        ("`back` is inconsistent: there is no source of that name", |m| parts(m).rows[1].source = Origin::Event(1)),
+        ("`back` is inconsistent: its spikes are not kept for so many steps", |m| parts(m).rows[1].delay = 7),
+        ("`in` is inconsistent: there is not one number for each", |m| {
+            parts(m).rows[0].projections[1].fan_out = Counts::Each(vec![1; 39]);
+        }),
+        ("`in` is inconsistent: there is not one number for each", |m| {
+            parts(m).rows[0].lanes = Lanes::PerSpike(Counts::Each(vec![1; 41]));
+        }),
+        ("`in` is inconsistent: there is no population of its target's name", |m| {
+            parts(m).rows[0].projections[1].target = "bits".to_owned();
+        }),
+        ("`in` is inconsistent: more weights are not 0 than there are", |m| {
+            parts(m).rows[0].projections[0].nonzero = 1601;
+        }),
+        ("`work` is inconsistent: rows of weights belong to no projection", |m| parts(m).rows[0].projections.clear()),
+        ("the projection \"\"", |m| parts(m).rows[0].projections[0].name.clear()),
+        ("the section \"..\"", |m| parts(m).sections[0].name = "..".to_owned()),
+        ("the event \"\"", |m| parts(m).events[0].name.clear()),
         ("the phase \"a\\nb\"", |m| m.counters.as_mut().unwrap().phases[0].name = "a\nb".to_owned()),
     ];
     for (expected, change) in cases {
@@ -265,6 +345,10 @@ fn what_is_wrong_is_told() {
 fn bits(manifest: &mut Manifest) -> &mut SpikeArray {
     let InputSpikes::Bits(array) = &mut manifest.inputs[0].spikes else { panic!("bits") };
     array
+}
+
+fn parts(manifest: &mut Manifest) -> &mut Work {
+    manifest.work.as_mut().unwrap()
 }
 
 fn list(manifest: &mut Manifest) -> &mut SpikeList {

@@ -19,6 +19,7 @@ pub mod graph_comparison;
 pub mod host_figures;
 pub mod kernels;
 pub mod keystone;
+pub mod neurobench_reference;
 pub mod nir_reference;
 pub mod part;
 pub mod pipeline_reference;

@@ -33,6 +33,14 @@ pub(super) struct Loaded {
     pub(super) warnings: String,
 }
 
+impl Loaded {
+    /// How many weights became 0 when they were rounded, where the front end knows: that of NIR graphs does.
+    pub(super) fn vanished_weights(&self) -> Option<u64> {
+        let import = self.import.as_ref()?;
+        Some(import.populations.iter().map(|population| population.clipped.weights_vanished as u64).sum())
+    }
+}
+
 /// Kinds of files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {

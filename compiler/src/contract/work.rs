@@ -56,7 +56,7 @@ pub(super) fn describe(network: &Network, placement: &Placement, image: &Image) 
             });
         }
     }
-    Work { sections, events, rows, footprint: footprint(network) }
+    Work { sections, events, rows, footprint: footprint(network), vanished: None }
 }
 
 /// The sections, and which of them is that of the first action of a step.

@@ -37,7 +37,7 @@ header, main { max-width: 70rem; }
 td, th { white-space: nowrap; }
 td.say, th.say { white-space: normal; text-align: left; color: var(--soft); min-width: 18rem; }
 td:last-child, th:last-child { padding-right: 0; }
-.mark { stroke: none; }
+.sub { margin-top: .6rem; }
 .f0 { fill: var(--c0); background: var(--c0); } .f1 { fill: var(--c1); background: var(--c1); }
 .f2 { fill: var(--c2); background: var(--c2); } .f3 { fill: var(--c3); background: var(--c3); }
 .f4 { fill: var(--c4); background: var(--c4); } .f5 { fill: var(--c5); background: var(--c5); }
@@ -559,6 +559,10 @@ fn neurobench(profile: &Profile) -> Markup {
                         &format!("Bytes of everything the network is made of, zero weights included: {}.", bytes.join(", "))))
                     (row("Connection sparsity", format!("{:.6}", metrics.connection_sparsity),
                         &format!("Weights that are 0, of all: {} of {}.", grouped(metrics.zero_weights), grouped(metrics.weights))))
+                    @if let (Some(given), Some(vanished)) = (metrics.connection_sparsity_given, metrics.vanished_weights) {
+                        (row("Connection sparsity, as given", format!("{given:.6}"),
+                            &format!("The same before the weights were rounded to 16 bits, which made {} of them 0.", grouped(vanished))))
+                    }
                     (row("Activation sparsity", known(metrics.activation_sparsity.map(|share| format!("{share:.6}"))),
                         "Outputs without a spike, of all: over neurons that can spike, steps and samples."))
                     (row("Synaptic operations, dense", mean(metrics.dense),
@@ -648,7 +652,7 @@ fn heat(profile: &Profile) -> Markup {
                 h2 { "Heat map" }
                 p.sub {
                     "Where the cycles went, all samples together: the darker a line, the more. A line's cycles are those of its \
-                     instructions, what they waited for, and what they kept others from. Parts that are not open open at a click."
+                     instructions, what they waited for, and what they kept others from. A click on a part opens it."
                 }
                 @for listing in &profile.listings {
                     h3 { (listing.name) }

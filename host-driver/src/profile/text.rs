@@ -108,6 +108,11 @@ fn neurobench(profile: &Profile) -> Option<String> {
         "connection sparsity",
         format!("{:.6} ({} of {} weights)", metrics.connection_sparsity, metrics.zero_weights, metrics.weights),
     );
+    if let (Some(given), Some(vanished)) = (metrics.connection_sparsity_given, metrics.vanished_weights)
+        && vanished > 0
+    {
+        line("  before rounding to 16 bits", format!("{given:.6} ({vanished} weights were rounded to 0)"));
+    }
     line("activation sparsity", known(metrics.activation_sparsity.map(|share| format!("{share:.6}"))));
     line("dense operations per sample", mean(metrics.dense));
     line("effective ACs per sample", known(metrics.effective_acs.map(mean)));

@@ -26,6 +26,8 @@ pub struct Work {
     pub rows: Vec<Rows>,
     /// What the network is made of, in bytes.
     pub footprint: Footprint,
+    /// How many weights are 0 only because they were rounded to the program's format, where the front end says.
+    pub vanished: Option<u64>,
 }
 
 /// A stretch of code.
