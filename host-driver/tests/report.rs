@@ -10,7 +10,7 @@ use fenn_host::sim::Simulator;
 use fenn_host::{report, summary};
 use fenn_isa::image::Image;
 use fenn_isa::image::manifest::{Readout, StatePolicy};
-use support::{UNITS, image, samples};
+use support::{UNITS, check_page as check, image, samples};
 
 fn evaluation(image: &Image, dataset: &Dataset) -> Evaluation {
     let options = Options { capture: Some(0), ..Options::default() };
@@ -21,31 +21,6 @@ fn evaluation(image: &Image, dataset: &Dataset) -> Evaluation {
 
 fn labelled(count: usize) -> Dataset {
     Dataset::new(samples(count), Some((0..count as u32).map(|index| index % UNITS).collect()))
-}
-
-/// Checks the page as far as that needs no browser: every element is closed by its own end, every number is one, and
-/// nothing is loaded. Returns how many elements of each name there are.
-fn check(page: &str) -> std::collections::BTreeMap<String, usize> {
-    assert!(page.starts_with("<!DOCTYPE html>"));
-    for wrong in ["NaN", "inf ", "-inf", "http://", "https://", "src=", "href=", "url(", "@import", "<script"] {
-        assert!(!page.contains(wrong), "{wrong}");
-    }
-    let (mut open, mut count) = (Vec::new(), std::collections::BTreeMap::new());
-    for tag in page.split('<').skip(2) {
-        let (tag, _) = tag.split_once('>').unwrap();
-        let name = tag.split([' ', '\n']).next().unwrap();
-        match name.strip_prefix('/') {
-            Some(end) => assert_eq!(open.pop(), Some(end), "</{end}>"),
-            None => {
-                *count.entry(name.to_owned()).or_insert(0) += 1;
-                if name != "meta" {
-                    open.push(name);
-                }
-            }
-        }
-    }
-    assert!(open.is_empty(), "{open:?}");
-    count
 }
 
 #[test]

@@ -215,3 +215,28 @@ pub(crate) fn counts(sample: &[Spike]) -> Vec<i64> {
     let happened = |unit, step| sample.contains(&Spike { step, unit });
     (0..UNITS).map(|unit| (0..STEPS).filter(|step| happened(unit, *step)).count() as i64).collect()
 }
+
+/// Checks the page as far as that needs no browser: every element is closed by its own end, every number is one, and
+/// nothing is loaded. Returns how many elements of each name there are.
+pub(crate) fn check_page(page: &str) -> std::collections::BTreeMap<String, usize> {
+    assert!(page.starts_with("<!DOCTYPE html>"));
+    for wrong in ["NaN", "inf ", "-inf", "http://", "https://", "src=", "href=", "url(", "@import", "<script"] {
+        assert!(!page.contains(wrong), "{wrong}");
+    }
+    let (mut open, mut count) = (Vec::new(), std::collections::BTreeMap::new());
+    for tag in page.split('<').skip(2) {
+        let (tag, _) = tag.split_once('>').unwrap();
+        let name = tag.split([' ', '\n']).next().unwrap();
+        match name.strip_prefix('/') {
+            Some(end) => assert_eq!(open.pop(), Some(end), "</{end}>"),
+            None => {
+                *count.entry(name.to_owned()).or_insert(0) += 1;
+                if name != "meta" {
+                    open.push(name);
+                }
+            }
+        }
+    }
+    assert!(open.is_empty(), "{open:?}");
+    count
+}
