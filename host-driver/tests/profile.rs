@@ -314,7 +314,8 @@ impl Place {
 #[test]
 fn the_command_writes_json_and_a_page() {
     let place = Place::new(&relay(StatePolicy::Reset, STORE));
-    let args = "profile net.elf --data data.csv --labels labels.csv --execution-rate 20 --out p.json --report p.html --json";
+    let args =
+        "profile net.elf --data data.csv --labels labels.csv --execution-rate 20 --out p.json --report p.html --json";
     let (code, out, err) = place.run(args);
     assert_eq!((code, err.as_str()), (0, ""));
     let json: Value = serde_json::from_str(&out).unwrap();
@@ -340,7 +341,9 @@ fn the_command_writes_json_and_a_page() {
 #[test]
 fn the_command_says_what_is_wrong() {
     let place = Place::new(&relay(StatePolicy::Reset, STORE));
-    Image { segments: vec![code(&["addi t0, zero, 1", "ecall"])], ..Image::default() }.write(place.path("bare.elf")).unwrap();
+    Image { segments: vec![code(&["addi t0, zero, 1", "ecall"])], ..Image::default() }
+        .write(place.path("bare.elf"))
+        .unwrap();
     image(StatePolicy::Reset, Readout::Count).write(place.path("silent.elf")).unwrap();
     std::fs::write(place.path("bad.json"), "{}").unwrap();
     let cases = [

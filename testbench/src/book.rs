@@ -23,7 +23,10 @@ const TOOLS: [&str; 7] = ["fenn-as", "fenn-sim", "fenn-cc", "fenn-run", "fenn-co
 
 /// Commands of tools that have them, and theirs.
 const COMMANDS: [(&str, &[&str]); 2] = [
-    ("fenn-run", &["run", "profile", "list", "info", "bench", "doctor", "mem", "mem peek", "mem poke", "mem load", "mem save"]),
+    (
+        "fenn-run",
+        &["run", "profile", "list", "info", "bench", "doctor", "mem", "mem peek", "mem poke", "mem load", "mem save"],
+    ),
     ("fenn-card", &["bandwidth"]),
 ];
 

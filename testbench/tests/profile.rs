@@ -454,7 +454,9 @@ fn synapses(weights: &Weights, source: usize, sources: usize, targets: usize) ->
             nonzero(&sparse.weights[sparse.starts[source] as usize..sparse.starts[source + 1] as usize])
         }
         Weights::OneToOne(codes) => u64::from(codes[source] != 0),
-        Weights::Convolution(convolution) => seen_by(convolution).filter(|(at, code)| *at == source && *code != 0).count() as u64,
+        Weights::Convolution(convolution) => {
+            seen_by(convolution).filter(|(at, code)| *at == source && *code != 0).count() as u64
+        }
     }
 }
 
@@ -573,7 +575,13 @@ fn every_kind_of_connection_in_every_layout() {
                     let options = backend::Options { rows, weights, batch, input, ..backend::Options::default() };
                     let image = compile(&network, &options).unwrap().image;
                     let profile = of(&image, samples.clone(), 2);
-                    check(&network, &image, &profile, (&spikes, &operations), &format!("{options:?}, carried {carried}"));
+                    check(
+                        &network,
+                        &image,
+                        &profile,
+                        (&spikes, &operations),
+                        &format!("{options:?}, carried {carried}"),
+                    );
                 }
             }
         }
@@ -612,7 +620,8 @@ fn lanes(image: &Image, profile: &Profile, case: &str) {
     let mut compared = 0;
     for index in 0..work.sections.len() as u32 {
         let rows: Vec<_> = profile.rows.iter().filter(|rows| rows.section == index).collect();
-        let names: Vec<&str> = rows.iter().flat_map(|rows| &rows.projections).map(|one| one.projection.as_str()).collect();
+        let names: Vec<&str> =
+            rows.iter().flat_map(|rows| &rows.projections).map(|one| one.projection.as_str()).collect();
         let expected: u64 = rows.iter().map(|rows| rows.lanes.unwrap()).sum();
         let adds = executed(image, profile, index, &["vadd", "vadd_s"]);
         let stores = executed(image, profile, index, &["vstorel"]);

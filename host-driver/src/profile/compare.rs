@@ -147,7 +147,7 @@ impl Changes<'_> {
         self.note("lost cycles", "all lost cycles per sample", "", Good::Less, |p| mean(p, p.cost.lost()));
         let causes = |profile: &Profile| profile.cost.stalls.keys().cloned().collect::<BTreeSet<_>>();
         for cause in &causes(self.before) | &causes(self.after) {
-            self.note("lost cycles", format!("{cause} per sample"), "", Good::Less, |p| {
+            self.note("lost cycles", format!("lost to {cause} per sample"), "", Good::Less, |p| {
                 mean(p, p.cost.stalls.get(&cause).copied().unwrap_or(0))
             });
         }

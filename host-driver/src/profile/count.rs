@@ -164,7 +164,9 @@ pub(super) fn neurobench(
         zero_weights: weights - nonzero,
         connection_sparsity: share(weights - nonzero, weights),
         vanished_weights: work.vanished,
-        connection_sparsity_given: work.vanished.map(|rounded| share((weights - nonzero).saturating_sub(rounded), weights)),
+        connection_sparsity_given: work
+            .vanished
+            .map(|rounded| share((weights - nonzero).saturating_sub(rounded), weights)),
         outputs,
         zero_outputs: active.map(|active| outputs - active),
         activation_sparsity: active.filter(|_| outputs > 0).map(|active| share(outputs - active, outputs)),
