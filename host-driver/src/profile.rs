@@ -204,8 +204,10 @@ pub struct RowWork {
     pub section: u32,
     /// The source's name.
     pub source: String,
-    /// Steps from a spike to the addition of its row.
+    /// Steps from a spike to the addition of its row; of several, the least.
     pub delay: u32,
+    /// How many rows a spike has, each after a delay of its own.
+    pub delays: u32,
     /// Spikes whose rows were added.
     pub spikes: Option<u64>,
     /// Real synaptic operations: additions of weights that are not 0. `Σ_n spikes[n] · fan_out[n]`.
@@ -542,7 +544,17 @@ fn describe(
     };
     for rows in &work.rows {
         let visits = found.entered.get(rows.section as usize).copied().unwrap_or(0);
-        profile.rows.push(sources.rows(work, rows, visits));
+        let rows = sources.rows(work, rows, visits);
+        if !profile.rows.last_mut().is_some_and(|last| last.joins(&rows)) {
+            profile.rows.push(rows);
+        }
+    }
+    for rows in work.rows.iter().filter(|rows| rows.merged) {
+        let name = rows.projections.first().map_or("", |projection| projection.name.as_str());
+        profile.notes.push(format!(
+            "The rows of {name} are sorted by delay and too many for the manifest: its operations are counted when a spike's \
+             first row is due, also those that would be due only after the end of a run."
+        ));
     }
     profile.phases = phases(profile, &work.sections, found);
     for event in profile.populations.iter().filter(|population| population.spikes.is_none()) {

@@ -46,6 +46,11 @@ pub fn html(evaluation: &Evaluation) -> String {
 
 /// A page of the house: what kind it is, its name, what it is about in a line or two, and what it has to say.
 pub fn page(kind: &str, name: &str, about: &Markup, body: &Markup) -> String {
+    styled_page(kind, name, about, body, "")
+}
+
+/// A [`page`] with styles of its own besides.
+pub(crate) fn styled_page(kind: &str, name: &str, about: &Markup, body: &Markup, styles: &str) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -54,7 +59,7 @@ pub fn page(kind: &str, name: &str, about: &Markup, body: &Markup) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta http-equiv="Content-Security-Policy" content=(POLICY);
                 title { (name) " – " (kind) }
-                style { (PreEscaped(style::CSS)) }
+                style { (PreEscaped(style::CSS)) (PreEscaped(styles)) }
             }
             body {
                 header {

@@ -50,6 +50,7 @@ fn relay(state: StatePolicy, keep: &str) -> Image {
         source,
         neurons: 3,
         delay,
+        merged: false,
         lanes,
         projections: vec![Projection {
             name: name.to_owned(),

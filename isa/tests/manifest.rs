@@ -102,6 +102,7 @@ fn work() -> Work {
                 source: Origin::Input("bits".to_owned()),
                 neurons: 40,
                 delay: 0,
+                merged: false,
                 lanes: Lanes::PerSpike(Counts::Same(64)),
                 projections: vec![
                     projection("in", Counts::Same(40)),
@@ -113,6 +114,7 @@ fn work() -> Work {
                 source: Origin::Event(0),
                 neurons: 40,
                 delay: 1,
+                merged: false,
                 lanes: Lanes::PerStep(64),
                 projections: vec![projection("back", Counts::Same(1))],
             },

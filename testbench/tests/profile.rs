@@ -402,7 +402,7 @@ name = "image_d"
 source = "image"
 target = "d.I"
 connectivity = { kind = "convolution", source = [2, 6, 6], channels = 3, kernel = 3, pool = 1, padding = 0 }
-weights = { code = [[[[1, 0, 2], [0, 1, 1], [1, 1, 0]], [[1, 1, 1], [2, 0, 0], [0, 0, 1]]], [[[0, 0, 1], [1, 2, 1], [0, 1, 1]], [[1, 0, 0], [0, 0, 0], [3, 0, 1]]], [[[1, 1, 1], [1, 1, 1], [1, 1, 1]], [[0, 1, 0], [1, 0, 1], [0, 1, 0]]]] }
+weights = { distribution = "uniform", min = -1.2, max = 2.4 }
 
 [[projection]]
 name = "a_c"
@@ -530,6 +530,19 @@ fn arriving(network: &Network, index: usize, runs: &[Vec<Vec<u32>>]) -> u64 {
     };
     let lag = usize::from(before) + if let Delays::Uniform(steps) = projection.delays { steps as usize } else { 0 };
     let mut operations = 0;
+    if let (Delays::Sorted(delays), Weights::Sparse(sparse)) = (&projection.delays, &projection.weights) {
+        // Each synapse when it is due.
+        for run in runs {
+            for (step, neurons) in run.iter().enumerate() {
+                for neuron in neurons.iter().map(|neuron| *neuron as usize) {
+                    let row = sparse.starts[neuron] as usize..sparse.starts[neuron + 1] as usize;
+                    let due = |at: &usize| step + lag + usize::from(delays[*at]) < run.len();
+                    operations += row.filter(due).filter(|at| sparse.weights[*at] != 0).count() as u64;
+                }
+            }
+        }
+        return operations;
+    }
     for run in runs {
         for neurons in &run[..run.len().saturating_sub(lag)] {
             let of = |neuron: &u32| synapses(&projection.weights, *neuron as usize, sources, targets);

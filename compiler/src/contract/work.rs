@@ -10,7 +10,10 @@ use fenn_isa::memory::{LANES, Space};
 use super::phases;
 use crate::lower::{INIT, RUN};
 use crate::network::{Delays, Network, Source, Values, Weights};
-use crate::place::{Action, Bundle, Part, Placement, Slots, When};
+use crate::place::{Action, Bundle, Part, Placement, Slots, SparseRows, When};
+
+/// The most rows sorted by delay that are described one by one; those of large networks would be as long as the network.
+const MOST_SORTED: usize = 1 << 18;
 
 /// What the parts of `image`, the program of `network`, do.
 pub(super) fn describe(network: &Network, placement: &Placement, image: &Image) -> Work {
@@ -41,19 +44,34 @@ pub(super) fn describe(network: &Network, placement: &Placement, image: &Image) 
         Source::Events { population, event } => Origin::Event((of_population[population] + event) as u32),
     };
     let mut rows = Vec::new();
+    let mut left_for_sorted = MOST_SORTED;
     for (index, bundle) in placement.bundles.iter().enumerate() {
         let mut left = &bundle.projections[..];
         for part in &bundle.parts {
             let (members, rest) = left.split_at(members(part).min(left.len()));
             left = rest;
-            rows.push(Rows {
+            let neurons = network.source_size(bundle.source);
+            let whole = Rows {
                 section: section(Action::Propagate(index)),
                 source: origin(bundle.source),
-                neurons: network.source_size(bundle.source),
+                neurons,
                 delay: bundle.ago + u32::from(bundle.when == When::Before),
+                merged: false,
                 lanes: lanes(network, bundle, part),
                 projections: members.iter().map(|member| projection(network, *member)).collect(),
-            });
+            };
+            match (part, members) {
+                (Part::Sparse(sparse), [member]) if !sparse.sorted.is_empty() => {
+                    if sparse.lengths.len() <= left_for_sorted {
+                        left_for_sorted -= sparse.lengths.len();
+                        rows.extend(by_delay(network, *member, sparse, &whole));
+                    } else {
+                        let least = sparse.sorted.last().copied().unwrap_or(0);
+                        rows.push(Rows { delay: whole.delay + u32::from(least), merged: true, ..whole });
+                    }
+                }
+                _ => rows.push(whole),
+            }
         }
     }
     Work { sections, events, rows, footprint: footprint(network), vanished: None }
@@ -111,6 +129,41 @@ fn lanes(network: &Network, bundle: &Bundle, part: &Part) -> Lanes {
         )),
         Part::OneToOne(_) => Lanes::PerStep(u64::from(sources.div_ceil(LANES as u32)) * LANES as u64),
     }
+}
+
+/// Rows that are sorted by delay, delay by delay, the shortest first; `whole` is all of them together.
+fn by_delay(network: &Network, member: usize, sparse: &SparseRows, whole: &Rows) -> Vec<Rows> {
+    let projection = &network.projections[member];
+    let Delays::Sorted(delays) = &projection.delays else { return vec![whole.clone()] };
+    let target = network.populations[projection.target].size;
+    let sources = whole.neurons as usize;
+    // Longest first, as the rows are.
+    let mut fan_out = vec![vec![0; sources]; sparse.sorted.len()];
+    for source in 0..whole.neurons {
+        projection.weights.row(source, target, |synapse| {
+            let number = sparse.sorted.partition_point(|delay| *delay > delays[synapse.index]);
+            fan_out[number][source as usize] += u32::from(synapse.weight != 0);
+        });
+    }
+    let lengths = sparse.lengths.chunks_exact(sources);
+    let rows =
+        sparse.sorted.iter().zip(lengths).zip(fan_out).rev().enumerate().map(|(at, ((delay, lengths), fan_out))| {
+            let mut projections = whole.projections.clone();
+            for projection in &mut projections {
+                projection.fan_out = Counts::of(fan_out.clone());
+                if at > 0 {
+                    (projection.weights, projection.nonzero, projection.dense) = (0, 0, 0);
+                }
+            }
+            let lanes = lengths.iter().map(|vectors| vectors * LANES as u32).collect();
+            Rows {
+                delay: whole.delay + u32::from(*delay),
+                lanes: Lanes::PerSpike(Counts::of(lanes)),
+                projections,
+                ..whole.clone()
+            }
+        });
+    rows.collect()
 }
 
 fn projection(network: &Network, index: usize) -> Projection {

@@ -9,8 +9,8 @@
 //! | lanes | `Σ_n s[n] · lanes[n]`, or so many in each step |
 //! | dense operations | `dense · steps · samples` |
 //!
-//! A spike arrives unless its run ends before and the spikes of a run are forgotten in the next. Where synapses have
-//! delays of their own, a spike's operations are counted when it sets out.
+//! A spike arrives unless its run ends before and the spikes of a run are forgotten in the next. Rows that are sorted by
+//! delay are counted delay by delay, and are one in the profile: their spikes are those that arrive first.
 
 use fenn_isa::image::manifest::{Lanes, Manifest, Origin, Rows, Work};
 
@@ -113,6 +113,7 @@ impl<'a> Sources<'a> {
             section: rows.section,
             source,
             delay: rows.delay,
+            delays: 1,
             spikes: sum(&|_| 1),
             effective: all(projections.iter().map(|projection| projection.effective)),
             lanes: match &rows.lanes {
@@ -121,6 +122,27 @@ impl<'a> Sources<'a> {
             },
             projections,
         }
+    }
+}
+
+impl RowWork {
+    /// Takes in the rows that `next` is about, if they are those of a further delay of the same projections.
+    pub(super) fn joins(&mut self, next: &Self) -> bool {
+        let names = |rows: &Self| rows.projections.iter().map(|one| one.projection.clone()).collect::<Vec<_>>();
+        if self.section != next.section || self.delay >= next.delay || names(self) != names(next) {
+            return false;
+        }
+        let add = |sum: &mut Option<u64>, more: Option<u64>| *sum = all([*sum, more].into_iter());
+        self.delays += 1;
+        add(&mut self.effective, next.effective);
+        add(&mut self.lanes, next.lanes);
+        for (mine, next) in self.projections.iter_mut().zip(&next.projections) {
+            add(&mut mine.effective, next.effective);
+            mine.weights = mine.weights.saturating_add(next.weights);
+            mine.nonzero = mine.nonzero.saturating_add(next.nonzero);
+            mine.dense = mine.dense.saturating_add(next.dense);
+        }
+        true
     }
 }
 

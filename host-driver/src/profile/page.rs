@@ -7,11 +7,11 @@
 
 use std::collections::BTreeMap;
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use super::{Change, Comparison, Cost, Line, Listing, Phase, Profile, Verdict};
+use crate::report::styled_page;
 use crate::report::svg::{Scale, WIDTH, at, grouped, picture, short};
-use crate::report::{POLICY, style};
 
 /// Levels of heat.
 const LEVELS: u64 = 10;
@@ -72,67 +72,37 @@ summary .meter span { display: block; height: 100%; background: rgb(var(--heat))
 /// The page about a profile.
 pub fn page(profile: &Profile) -> String {
     let title = if profile.program.is_empty() { "program" } else { profile.program.as_str() };
-    let kind = format!("{title} – FeNN profile");
+    let about = html! { (introduction(profile)) };
     let body = html! {
-        header {
-            p.kicker { "FeNN profile" }
-            h1 { (title) }
-            p.sub { (introduction(profile)) }
-        }
-        main {
-            (tiles(profile))
-            @for note in &profile.notes { p.note { (note) } }
-            (phases(profile))
-            (spikes(profile))
-            (synapses(profile))
-            (neurobench(profile))
-            (machine(profile))
-            (heat(profile))
-        }
+        (tiles(profile))
+        @for note in &profile.notes { p.note { (note) } }
+        (phases(profile))
+        (spikes(profile))
+        (synapses(profile))
+        (neurobench(profile))
+        (machine(profile))
+        (heat(profile))
     };
-    document(&kind, &body)
+    styled_page("FeNN profile", title, &about, &body, &(CSS.to_owned() + &levels()))
 }
 
 /// The page about two profiles.
 pub fn comparison_page(comparison: &Comparison) -> String {
     let Comparison { before, after, notes, .. } = comparison;
     let title = if before == after { before.clone() } else { format!("{before} and {after}") };
+    let about = html! {
+        "From the first profile to the second. Totals are means over samples; a change is in percent of the first. Fewer \
+         cycles, operations and bytes are better; of spikes, neither more nor fewer are."
+    };
     let body = html! {
-        header {
-            p.kicker { "FeNN profiles compared" }
-            h1 { (title) }
-            p.sub {
-                "From the first profile to the second. Totals are means over samples; a change is in percent of the first. "
-                "Fewer cycles, operations and bytes are better; of spikes, neither more nor fewer are."
-            }
-        }
-        main {
-            (main_changes(comparison))
-            @for note in notes { p.note { (note) } }
-            (changes(comparison, Verdict::Worse, "What became worse"))
-            (changes(comparison, Verdict::Better, "What became better"))
-            (changes(comparison, Verdict::Different, "What is different"))
-            (changes(comparison, Verdict::Same, "What is the same"))
-        }
+        (main_changes(comparison))
+        @for note in notes { p.note { (note) } }
+        (changes(comparison, Verdict::Worse, "What became worse"))
+        (changes(comparison, Verdict::Better, "What became better"))
+        (changes(comparison, Verdict::Different, "What is different"))
+        (changes(comparison, Verdict::Same, "What is the same"))
     };
-    document(&format!("{title} – FeNN comparison"), &body)
-}
-
-fn document(title: &str, body: &Markup) -> String {
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
-                title { (title) }
-                style { (PreEscaped(style::CSS)) (PreEscaped(CSS)) (PreEscaped(levels())) }
-            }
-            body { (body) }
-        }
-    };
-    page.into_string()
+    styled_page("FeNN profiles compared", &title, &about, &body, CSS)
 }
 
 /// A class for each level of heat.
@@ -503,7 +473,7 @@ fn synapses(profile: &Profile) -> Markup {
                 } }
                 @for rows in rows { tbody { @for (index, one) in rows.projections.iter().enumerate() { tr {
                     th scope="row" { (one.projection) }
-                    td.text { (rows.source) @if rows.delay > 0 { " (" (rows.delay) " step" @if rows.delay > 1 { "s" } " later)" } }
+                    td.text { (rows.source) @if rows.delay > 0 || rows.delays > 1 { (later(rows.delay, rows.delays)) } }
                     td.text { (one.target) }
                     td { (grouped(one.weights)) }
                     td { (grouped(one.weights.saturating_sub(one.nonzero))) }
@@ -515,6 +485,15 @@ fn synapses(profile: &Profile) -> Markup {
             } }
             p.sub { "Means over samples. Projections that share rows share lanes." }
         }
+    }
+}
+
+/// When rows are added, in words.
+fn later(delay: u32, delays: u32) -> String {
+    let s = if delay == 1 { "" } else { "s" };
+    match delays {
+        1 => format!(" ({delay} step{s} later)"),
+        _ => format!(" ({delays} delays from {delay} step{s} on)"),
     }
 }
 

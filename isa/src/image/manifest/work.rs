@@ -22,7 +22,8 @@ pub struct Work {
     pub sections: Vec<Section>,
     /// Where each population's spikes are written.
     pub events: Vec<Event>,
-    /// What a spike does, row by row.
+    /// What a spike does, row by row. Where rows are sorted by delay, those of each delay follow each other, and the weights
+    /// are those of the first.
     pub rows: Vec<Rows>,
     /// What the network is made of, in bytes.
     pub footprint: Footprint,
@@ -86,9 +87,10 @@ pub struct Rows {
     pub source: Origin,
     /// How many neurons the source has.
     pub neurons: u32,
-    /// How many steps after the spike's own step its row is added; where synapses have delays of their own, how many steps
-    /// after it the first of them can be.
+    /// How many steps after the spike's own step its row is added. Weights whose sums are due later are added at once.
     pub delay: u32,
+    /// Whether that is only the least delay of rows that are sorted by delay, of which there are too many to be told apart.
+    pub merged: bool,
     /// The lanes that are spent.
     pub lanes: Lanes,
     /// What the rows consist of, at least one.
