@@ -180,7 +180,7 @@ pub(crate) fn image_of_batch(readout: Readout) -> Image {
     let manifest = image.manifest.as_mut().expect("made with one");
     manifest.entry_points.retain(|entry| entry.name == "run");
     manifest.entry_points[0].address = 0;
-    manifest.batch = Batch { samples: BATCH, count: Some(0x200), marks: Some(0x240) };
+    manifest.batch = Batch { samples: BATCH, count: Some(0x200), marks: Some(0x240), stream: None };
     image
 }
 
