@@ -36,6 +36,7 @@ Examples:
   fenn-cc network.toml -o network.elf
   fenn-cc braille.nir --dt 1e-4 --calibrate sample0.csv --report -o braille.elf
   fenn-cc network.toml --record all --window last:20 -o recorded.elf
+  fenn-cc network.toml --stream --batch 8 -o network.elf
   fenn-cc network.toml --check
   fenn-cc gestures.net --steps 300 --calibrate samples.npy --report
   fenn-cc checkpoints/ --architecture network.toml -o network.elf

@@ -11,10 +11,10 @@ use fenn_compiler::network::{
     Convolution, Delays, Encoding, Input, Network, Output, Phase, Population, Projection, Quantity, Readout, Recording,
     Source, Sparse, StatePolicy, Values, Variable, Weights, Window,
 };
-use fenn_compiler::place::{RowLayout, WeightMemory};
+use fenn_compiler::place::{Array, RowLayout, WeightMemory};
 use fenn_isa::fixed::Format;
 use fenn_isa::image::manifest::{
-    CodeArray, Data, InputSpikes, Manifest, PhaseKind, SpikeArray, SpikeList, Stream, ValueArray,
+    CodeArray, Data, InputSpikes, Manifest, PhaseKind, STREAM_UNIT, SpikeArray, SpikeList, Stream, ValueArray,
 };
 use fenn_isa::memory::{MachineConfig, Space};
 use fenn_iss::{Limits, Machine, Options as MachineOptions, Stop};
@@ -627,7 +627,34 @@ fn check_with(network: &Network, options: &Options) {
         assert!(manifest.batch.stream.is_none_or(|stream| words(&machine, stream.done, 1) == [samples]));
     }
     if let Some(stream) = manifest.batch.stream {
+        check_apart(&compiled.report.arrays, manifest, stream);
         check_stream(network, options, manifest, stream, &mut machine, &mut interpreter, run);
+    }
+}
+
+/// What the host writes while the program runs has no unit in common with anything else.
+fn check_apart(arrays: &[Array], manifest: &Manifest, stream: Stream) {
+    let inputs = manifest.inputs.iter().map(|input| match &input.spikes {
+        InputSpikes::Bits(array) => array.address,
+        InputSpikes::List(list) => list.address,
+    });
+    let written: Vec<u32> = inputs.chain([manifest.batch.count.unwrap(), stream.ready]).collect();
+    let scalar = arrays.iter().filter(|array| array.space == Space::Scalar && array.bytes > 0);
+    let units = |array: &Array| {
+        let (first, last) = (u64::from(array.address), u64::from(array.address) + array.bytes - 1);
+        (first / u64::from(STREAM_UNIT), last / u64::from(STREAM_UNIT))
+    };
+    let is_hosts = |array: &&Array| {
+        let inside = |address: &u32| {
+            (u64::from(array.address)..u64::from(array.address) + array.bytes).contains(&u64::from(*address))
+        };
+        written.iter().any(inside)
+    };
+    let (hosts, others): (Vec<&Array>, Vec<&Array>) = scalar.partition(is_hosts);
+    assert_eq!(hosts.len(), written.len());
+    for (host, other) in hosts.iter().flat_map(|host| others.iter().map(move |other| (host, other))) {
+        let (mine, its) = (units(host), units(other));
+        assert!(mine.1 < its.0 || its.1 < mine.0, "{} and {}", host.name, other.name);
     }
 }
 

@@ -306,7 +306,9 @@ pub enum SessionError {
         provided: u32,
     },
     /// A program that does not wait.
-    #[error("the program ended after {done} of the {provided} samples that it has been given; compile the network again")]
+    #[error(
+        "the program ended after {done} of the {provided} samples that it has been given; compile the network again"
+    )]
     EndedEarly {
         /// How many are done.
         done: u32,

@@ -168,15 +168,17 @@ impl<D: Device> Session<D> {
             return Err(Going::at(going.done, source));
         }
         match self.device.watch(stream.done, going.done, limit) {
-            Ok(Watched::Changed(_)) => {}
-            Ok(Watched::Ended(finished)) => going.ended = Some(finished),
+            Ok(Watched::Changed(word)) => Self::believe(word, going),
+            Ok(Watched::Ended(finished)) => {
+                going.ended = Some(finished);
+                self.look(stream, going)
+            }
             // Which one it was is found out by what has been done before.
             Err(error) => {
                 let _ = self.look(stream, going);
-                return Err(Going::at(going.done, error));
+                Err(Going::at(going.done, error))
             }
         }
-        self.look(stream, going)
     }
 
     /// Reads how many samples are done.
@@ -184,7 +186,11 @@ impl<D: Device> Session<D> {
         let mut word = [0; 4];
         let read = self.device.read(Space::Scalar, stream.done, &mut word);
         read.map_err(|error| Going::at(going.done, error))?;
-        let found = u32::from_le_bytes(word);
+        Self::believe(u32::from_le_bytes(word), going)
+    }
+
+    /// So many samples are done, if that can be.
+    fn believe(found: u32, going: &mut Going) -> Result<(), SampleError> {
         if !(going.done..=going.provided).contains(&found) {
             let source = SessionError::Handshake { found, done: going.done, provided: going.provided };
             return Err(Going::at(going.done, source));
