@@ -150,8 +150,9 @@ impl Transport for Watchful {
             Some(0x204) => {
                 let ready = u32::from_le_bytes(bytes.try_into().unwrap());
                 let mut seen = self.seen.lock().unwrap();
-                if ready != 0 && ready != seen.ready + 1 {
-                    seen.wrong.push(format!("{ready} provided after {}", seen.ready));
+                let before = seen.ready;
+                if ready != 0 && ready != before + 1 {
+                    seen.wrong.push(format!("{ready} provided after {before}"));
                 }
                 seen.ready = ready;
             }
