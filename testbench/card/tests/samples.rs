@@ -26,6 +26,7 @@ use fenn_host::sim::Simulator;
 use fenn_host::transport::sim::{Options, SimulatedCard};
 use fenn_host::transport::{Capabilities, Deadline, Transport, TransportError};
 use fenn_isa::image::Image;
+use fenn_verilated::axi::Pace;
 use fenn_verilated::core::CoreError;
 use fenn_verilated::soc::VerilatedCard;
 use proptest::prelude::*;
@@ -69,7 +70,7 @@ size = {inputs}
 [[population]]
 name = "sum"
 size = {neurons}
-equations = "V = (0.5 * V) + I;\nI = 0.0h5;"
+equations = "V = (0.5h5 * V) + I;\nI = 0.0h5;"
 [population.variables]
 V = {{ type = "s10_5_sat_t" }}
 I = {{ type = "s10_5_sat_t" }}
@@ -132,13 +133,14 @@ fn simulated_card(slice: u64) -> Card<SimulatedCard> {
     Card::open(SimulatedCard::new(options).expect("it can be made")).expect("it is a card")
 }
 
-/// Outputs and instructions of each sample; cycles too, where nothing else is on the way to a memory.
-fn same(found: &[Run], expected: &[Run], cycles: bool) {
+/// Outputs and instructions of each sample, none of them spent on waiting. Cycles too, but where a program has waited: those of a run
+/// then depend a little on what the fetch unit has from before it.
+fn same(found: &[Run], expected: &[Run], waited: bool) {
     assert_eq!(found.len(), expected.len());
     for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
         assert_eq!(found.outputs, expected.outputs, "sample {index}");
         assert_eq!(found.finished.instructions, expected.finished.instructions, "sample {index}: instructions");
-        if cycles {
+        if !waited {
             assert_eq!(found.finished.cycles, expected.finished.cycles, "sample {index}: cycles");
         }
     }
@@ -155,7 +157,7 @@ fn as_without_a_stream(network: &Network, found: &[Run], samples: &[Vec<Spike>])
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn networks_of_any_size_compute_the_same(
@@ -276,10 +278,14 @@ impl Transport for Clocked {
 }
 
 /// The share that is hidden on the Verilated card; results and instructions are the simulator's.
-fn hidden(name: &str, network: &Network, image: &Image, samples: &[Vec<Spike>]) -> f64 {
+fn hidden(name: &str, network: &Network, image: &Image, samples: &[Vec<Spike>], pace: Option<u32>) -> f64 {
     let open = || {
         let clock = Arc::new(AtomicU64::new(0));
-        let card = VerilatedCard::new("soc_board").expect("the model has been built");
+        let mut card = VerilatedCard::new("soc_board").expect("the model has been built");
+        if let Some(ready) = pace {
+            let source = Pcg64Mcg::seed_from_u64(5);
+            card.set_pace(Pace::Random { source, ready, errors: 0 }, Pace::Steady);
+        }
         let card = Card::open(Clocked { card, clock: clock.clone() }).expect("it is a card");
         (Session::open(card.core(0).expect("it has one"), image).expect("it loads"), clock)
     };
@@ -295,8 +301,8 @@ fn hidden(name: &str, network: &Network, image: &Image, samples: &[Vec<Spike>]) 
     let both = clock.load(Ordering::Relaxed) - before;
 
     let expected = expected(image, samples);
-    same(&launches, &expected, true);
-    same(&found, &expected, false);
+    same(&launches, &expected, false);
+    same(&found, &expected, true);
     as_without_a_stream(network, &found, samples);
     let hidden = (apart as f64 - both as f64) / transfer.min(run) as f64;
     let count = samples.len();
@@ -304,7 +310,8 @@ fn hidden(name: &str, network: &Network, image: &Image, samples: &[Vec<Spike>]) 
     hidden
 }
 
-/// Networks that take longer than their samples' bytes, about as long, and less long.
+/// Networks that take longer than their samples' bytes with a host that never hesitates, and about as long and less long with one that
+/// moves something in so many of a hundred cycles only.
 #[test]
 fn the_shorter_of_moving_and_running_is_hidden() {
     match side::open(&Side::new(Kind::Rtl)) {
@@ -313,24 +320,27 @@ fn the_shorter_of_moving_and_running_is_hidden() {
         Err(error) => panic!("{error}"),
     }
     let mut least = f64::INFINITY;
-    let mut case = |name: &str, network: &Network, image: &Image, samples: &[Vec<Spike>]| {
-        let share = hidden(name, network, image, samples);
+    let mut case = |name: &str, network: &Network, image: &Image, samples: &[Vec<Spike>], pace| {
+        let share = hidden(name, network, image, samples, pace);
         assert!(share >= 0.9, "{name}: {share}");
         least = least.min(share);
     };
     let network = yin_yang();
     let image = compiled(&network, 4, InputForm::Auto);
-    case("yin-yang", &network, &image, &samples(&image, 40, 0.02, 1));
-    for (name, inputs, neurons, probability) in
-        [("as long", 1200, 32, 0.03), ("longer transfer", 3000, 10, 0.002), ("longer run", 400, 160, 0.1)]
-    {
+    case("yin-yang", &network, &image, &samples(&image, 40, 0.02, 1), None);
+    for (name, inputs, neurons, probability, pace) in [
+        ("longer run", 400, 160, 0.1, None),
+        ("fast host", 3000, 10, 0.002, None),
+        ("as long", 3000, 10, 0.002, Some(5)),
+        ("longer transfer", 3000, 10, 0.002, Some(2)),
+    ] {
         let network = sums(inputs, neurons, 12, "carried", "last");
         let image = compiled(&network, 4, InputForm::Bits);
-        case(name, &network, &image, &samples(&image, 48, probability, 2));
+        case(name, &network, &image, &samples(&image, 48, probability, 2), pace);
     }
     if let Some((network, samples)) = mnist(32) {
         let image = compiled(&network, 4, InputForm::Auto);
-        case("MNIST", &network, &image, &samples);
+        case("MNIST", &network, &image, &samples, None);
     }
     eprintln!("{:.2} % of samples' transfers or runs hidden at least", 100.0 * least);
 }
