@@ -37,6 +37,8 @@ pub struct Options {
     pub input: InputForm,
     /// The most samples in a launch.
     pub batch: NonZeroU32,
+    /// Whether a host can hand over samples and take away results while the program runs; the batch's places are a ring then.
+    pub stream: bool,
     /// Whether the program counts what its phases take.
     pub counters: bool,
     /// Where rows of weights are to be.
@@ -53,6 +55,7 @@ impl Default for Options {
             ready_flag: false,
             input: InputForm::default(),
             batch: NonZeroU32::MIN,
+            stream: false,
             counters: false,
             weights: WeightMemory::default(),
             rows: RowLayout::default(),

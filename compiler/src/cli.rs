@@ -36,6 +36,7 @@ Examples:
   fenn-cc network.toml -o network.elf
   fenn-cc braille.nir --dt 1e-4 --calibrate sample0.csv --report -o braille.elf
   fenn-cc network.toml --record all --window last:20 -o recorded.elf
+  fenn-cc network.toml --stream --batch 8 -o network.elf
   fenn-cc network.toml --check
   fenn-cc gestures.net --steps 300 --calibrate samples.npy --report
   fenn-cc checkpoints/ --architecture network.toml -o network.elf
@@ -103,9 +104,12 @@ pub struct Arguments {
     #[arg(long, value_name = "N", help_heading = RUNS)]
     pub input_spikes: Option<u32>,
 
-    /// Let a launch of the program run up to N samples.
-    #[arg(long, value_name = "N", default_value = "1", help_heading = RUNS)]
-    pub batch: NonZeroU32,
+    /// Let a launch of the program run up to N samples; 1 if not said, or 4 with --stream.
+    #[arg(long, value_name = "N", help_heading = RUNS)]
+    pub batch: Option<NonZeroU32>,
+    /// Let a host write samples and read results while the program runs, with the batch's places as a ring.
+    #[arg(long, help_heading = RUNS)]
+    pub stream: bool,
     /// Let the program count the cycles and instructions of each of its phases.
     #[arg(long, help_heading = RUNS)]
     pub counters: bool,
@@ -292,6 +296,12 @@ impl Arguments {
             lane_local_bytes: bytes(self.lane_kib, 1 << 10, board.lane_local_bytes),
             dram_bytes: bytes(self.dram_mib, 1 << 20, board.dram_bytes),
         }
+    }
+
+    /// Places for samples.
+    fn places(&self) -> NonZeroU32 {
+        const STREAMED: NonZeroU32 = NonZeroU32::new(4).expect("not zero");
+        self.batch.unwrap_or(if self.stream { STREAMED } else { NonZeroU32::MIN })
     }
 
     /// In which form inputs are handed over.
@@ -514,7 +524,8 @@ pub fn run(arguments: &Arguments, terminal: Terminal) -> Result<Printed, Failure
         profile: arguments.profile,
         ready_flag: arguments.ready_flag,
         input: arguments.input_form()?,
-        batch: arguments.batch,
+        batch: arguments.places(),
+        stream: arguments.stream,
         counters: arguments.counters,
         weights: arguments.weights.into(),
         rows: arguments.rows.into(),

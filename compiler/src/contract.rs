@@ -8,8 +8,8 @@ use std::str::FromStr;
 
 use fenn_isa::image::Image;
 use fenn_isa::image::manifest::{
-    self, Batch, Counters, Data, Encoding, EntryPoint, Input, InputSpikes, LONGEST_NAME, Manifest, Output, Phase,
-    PhaseKind, Population, Readout, Recording, SpikeArray, VERSION, ValueArray, Variable, Window,
+    self, Batch, CodeArray, Counters, Data, Encoding, EntryPoint, Input, InputSpikes, LONGEST_NAME, Manifest, Output,
+    Phase, PhaseKind, Population, Readout, Recording, SpikeArray, VERSION, ValueArray, Variable, Window,
 };
 use fenn_isa::memory::VECTOR_BYTES;
 
@@ -135,13 +135,22 @@ pub(crate) fn describe(network: &Network, placement: &Placement, image: &Image) 
             }
         },
     });
-    let outputs = network.outputs.iter().map(|output| {
+    let outputs = network.outputs.iter().zip(&placement.codes).map(|(output, codes)| {
         let population = &network.populations[output.population];
         let last = output.readout == Readout::Last;
         Output {
             name: population.name.clone(),
             neurons: population.size,
-            data: data(network, placement, output.population, output.quantity, (!last).then_some(Window::WHOLE)),
+            data: match (codes, output.quantity) {
+                (Some(codes), Quantity::Variable(variable)) => Data::Codes(CodeArray {
+                    address: codes.address,
+                    steps: codes.steps,
+                    step_stride: codes.step_bytes(),
+                    sample_stride: codes.sample_bytes(),
+                    format: population.kernel.variables[variable].ty.format,
+                }),
+                _ => data(network, placement, output.population, output.quantity, (!last).then_some(Window::WHOLE)),
+            },
             readout: output.readout,
         }
     });
@@ -183,7 +192,12 @@ pub(crate) fn describe(network: &Network, placement: &Placement, image: &Image) 
         state: network.state,
         seed: placement.seeds.map(|_| network.seed),
         entry_points: [INIT, RUN].into_iter().filter_map(entry).collect(),
-        batch: Batch { samples: placement.samples, count: placement.count, marks: placement.marks },
+        batch: Batch {
+            samples: placement.samples,
+            count: placement.count,
+            marks: placement.marks,
+            stream: placement.stream,
+        },
         inputs: inputs.collect(),
         outputs: outputs.collect(),
         recordings: recordings.collect(),

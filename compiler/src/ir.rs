@@ -79,6 +79,10 @@ impl From<i64> for Arg {
 /// they are brought to.
 pub const ROWS: u32 = u32::MAX;
 
+/// The name, for [`Inst::array`], of the words of scalar memory that a host and the running program tell each other how far they are
+/// in: each access is made, where it stands, and none moves past it.
+pub const HOST: u32 = u32::MAX - 1;
+
 /// Where an instruction comes from; the register allocator's checker relies on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
@@ -114,7 +118,7 @@ pub struct Inst {
     /// Where it may go, for `jalr`; no other instruction has any.
     pub targets: Option<Targets>,
     /// The array that a load or store accesses, named by the address of its first byte, if that is known. Accesses to two
-    /// arrays of one memory never meet, whatever their addresses look like.
+    /// arrays of one memory never meet, whatever their addresses look like, but for [`HOST`].
     pub array: Option<u32>,
     /// For an instruction that keeps lanes of its destination: nobody looks at what it keeps, so the destination need not
     /// hold anything yet.

@@ -60,6 +60,10 @@ struct Lowering<'a> {
 struct StepPointers {
     /// For each input.
     inputs: Vec<InputPointer>,
+    /// For each input that a host writes anew while the program runs, in a list: to the place of the sample after this one.
+    lists: Vec<Option<Reg>>,
+    /// For each output that is brought to scalar memory: to where the sample's numbers go.
+    codes: Vec<Option<Reg>>,
     /// For each population's events: to the slot *before* the step's where each step has one; in a ring, how many bytes
     /// behind the first slot the latest is.
     events: Vec<Vec<Option<Reg>>>,

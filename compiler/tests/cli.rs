@@ -261,6 +261,12 @@ fn the_contract_with_the_host_is_in_the_manifest() {
     }
     let phases = manifest.counters.unwrap().phases;
     assert_eq!(phases.iter().filter(|phase| phase.kind == PhaseKind::Update).count(), manifest.populations.len());
+    assert_eq!(manifest.batch.stream, None);
+    for (options, samples) in [(&["--stream"][..], 4), (&["--stream", "--batch", "2"], 2)] {
+        let manifest = compiled(options);
+        assert_eq!((manifest.batch.samples, manifest.batch.stream.is_some()), (samples, true));
+        assert!(manifest.outputs.iter().all(|output| !matches!(output.data, Data::Values(_))));
+    }
     let last = compiled(&["--record", "spikes", "--window", "last:6"]);
     assert_eq!(last.recordings[0].window, Window { from: 14, every: 1 });
 }

@@ -11,9 +11,11 @@ use fenn_compiler::network::{
     Convolution, Delays, Encoding, Input, Network, Output, Phase, Population, Projection, Quantity, Readout, Recording,
     Source, Sparse, StatePolicy, Values, Variable, Weights, Window,
 };
-use fenn_compiler::place::{RowLayout, WeightMemory};
+use fenn_compiler::place::{Array, RowLayout, WeightMemory};
 use fenn_isa::fixed::Format;
-use fenn_isa::image::manifest::{Data, InputSpikes, Manifest, PhaseKind, SpikeArray, SpikeList, ValueArray};
+use fenn_isa::image::manifest::{
+    CodeArray, Data, InputSpikes, Manifest, PhaseKind, STREAM_UNIT, SpikeArray, SpikeList, Stream, ValueArray,
+};
 use fenn_isa::memory::{MachineConfig, Space};
 use fenn_iss::{Limits, Machine, Options as MachineOptions, Stop};
 use proptest::prelude::*;
@@ -436,13 +438,21 @@ fn spikes(size: u32, steps: u32, salt: u32) -> SpikeTrain {
     SpikeTrain::new((0..steps).map(|step| (0..size).filter(|n| spikes(step, *n) % 5 == 0).collect()).collect())
 }
 
-/// Writes the trains of a launch's samples.
-fn write_spikes(machine: &mut Machine, input: &InputSpikes, trains: &[SpikeTrain]) {
+/// Writes the trains of a launch's samples to the places from `first` on. Each has its own place in a list of a program with a
+/// stream.
+fn write_spikes(machine: &mut Machine, input: &InputSpikes, trains: &[SpikeTrain], first: u32, streams: bool) {
     let array = match input {
         InputSpikes::Bits(array) => array,
+        InputSpikes::List(list) if streams => {
+            for (train, sample) in trains.iter().zip(first..) {
+                let address = list.address + sample * list.sample_bytes;
+                write_list(machine, &SpikeList { address, ..list.clone() }, std::slice::from_ref(train));
+            }
+            return;
+        }
         InputSpikes::List(list) => return write_list(machine, list, trains),
     };
-    for (train, sample) in trains.iter().zip(0..) {
+    for (train, sample) in trains.iter().zip(first..) {
         for (neurons, step) in train.steps().iter().zip(0..) {
             let mut words = vec![0u32; array.words as usize];
             neurons.iter().for_each(|n| words[*n as usize / 32] |= 1 << (n % 32));
@@ -486,6 +496,16 @@ fn read_values(machine: &Machine, array: &ValueArray, neurons: u32, sample: u32)
     (0..array.steps).map(|step| (0..neurons).map(|n| code(step, n)).collect()).collect()
 }
 
+fn read_codes(machine: &Machine, array: &CodeArray, neurons: u32, sample: u32) -> Vec<Vec<i16>> {
+    let code = |step: u32, n: u32| {
+        let address = array.address + sample * array.sample_stride + step * array.step_stride + 2 * n;
+        let mut bytes = [0; 2];
+        machine.read(Space::Scalar, address, &mut bytes).unwrap();
+        i16::from_le_bytes(bytes)
+    };
+    (0..array.steps).map(|step| (0..neurons).map(|n| code(step, n)).collect()).collect()
+}
+
 /// The elements of those steps that the window's definition keeps.
 fn in_window<T: Clone>(steps: &[T], window: Window) -> Vec<T> {
     let kept = |step: u32| step >= window.from && (step - window.from).is_multiple_of(window.every);
@@ -510,6 +530,11 @@ fn compare_run(network: &Network, manifest: &Manifest, machine: &Machine, expect
             other => panic!("{place}: {other:?}"),
         }
     }
+    compare_outputs(network, manifest, machine, expected, sample, run);
+}
+
+/// What is put out of a launch's sample, against the interpreter's run.
+fn compare_outputs(network: &Network, manifest: &Manifest, machine: &Machine, expected: &Run, sample: u32, run: &str) {
     for (output, described) in network.outputs.iter().zip(&manifest.outputs) {
         let place = format!("{run}, output {}, {:?}", described.name, output.quantity);
         match (&described.data, output.quantity, output.readout) {
@@ -524,6 +549,13 @@ fn compare_run(network: &Network, manifest: &Manifest, machine: &Machine, expect
             (Data::Values(array), Quantity::Variable(variable), _) => {
                 let expected = expected.traces[output.population][variable].as_ref().unwrap();
                 assert_eq!(&read_values(machine, array, described.neurons, sample), expected, "{place}");
+            }
+            (Data::Codes(array), Quantity::Variable(variable), readout) => {
+                let expected = match readout {
+                    Readout::Last => std::slice::from_ref(&expected.finals[output.population][variable]),
+                    _ => expected.traces[output.population][variable].as_ref().unwrap(),
+                };
+                assert_eq!(read_codes(machine, array, described.neurons, sample), expected, "{place}");
             }
             (Data::Spikes(array), Quantity::Event(event), _) => {
                 let expected = expected.events[output.population][event].steps();
@@ -571,10 +603,11 @@ fn check_with(network: &Network, options: &Options) {
         };
         let trains: Vec<Vec<SpikeTrain>> = network.inputs.iter().map(trains).collect();
         for (input, trains) in manifest.inputs.iter().zip(&trains) {
-            write_spikes(&mut machine, &input.spikes, trains);
+            write_spikes(&mut machine, &input.spikes, trains, 0, options.stream);
         }
-        if let Some(count) = manifest.batch.count {
-            machine.write(Space::Scalar, count, &samples.to_le_bytes()).unwrap();
+        let ready = manifest.batch.stream.map(|stream| stream.ready);
+        for word in manifest.batch.count.into_iter().chain(ready) {
+            machine.write(Space::Scalar, word, &samples.to_le_bytes()).unwrap();
         }
         let entries = &manifest.entry_points;
         let entry = if launch == 0 { entries.first() } else { entries.last() };
@@ -591,7 +624,99 @@ fn check_with(network: &Network, options: &Options) {
         let tables = network.populations.iter().flat_map(|population| &population.kernel.tables);
         let filling: u64 = tables.map(|table| 10 + 4 * table.codes.len() as u64).sum();
         check_counts(manifest, &machine, samples, [outcome.instructions, filling], outcome.cycles);
+        assert!(manifest.batch.stream.is_none_or(|stream| words(&machine, stream.done, 1) == [samples]));
     }
+    if let Some(stream) = manifest.batch.stream {
+        check_apart(&compiled.report.arrays, manifest, stream);
+        check_stream(network, options, manifest, stream, &mut machine, &mut interpreter, run);
+    }
+}
+
+/// What the host writes while the program runs has no unit in common with anything else.
+fn check_apart(arrays: &[Array], manifest: &Manifest, stream: Stream) {
+    let inputs = manifest.inputs.iter().map(|input| match &input.spikes {
+        InputSpikes::Bits(array) => array.address,
+        InputSpikes::List(list) => list.address,
+    });
+    let written: Vec<u32> = inputs.chain([manifest.batch.count.unwrap(), stream.ready]).collect();
+    let scalar = arrays.iter().filter(|array| array.space == Space::Scalar && array.bytes > 0);
+    let units = |array: &Array| {
+        let (first, last) = (u64::from(array.address), u64::from(array.address) + array.bytes - 1);
+        (first / u64::from(STREAM_UNIT), last / u64::from(STREAM_UNIT))
+    };
+    let is_hosts = |array: &&Array| {
+        let inside = |address: &u32| {
+            (u64::from(array.address)..u64::from(array.address) + array.bytes).contains(&u64::from(*address))
+        };
+        written.iter().any(inside)
+    };
+    let (hosts, others): (Vec<&Array>, Vec<&Array>) = scalar.partition(is_hosts);
+    assert_eq!(hosts.len(), written.len());
+    for (host, other) in hosts.iter().flat_map(|host| others.iter().map(move |other| (host, other))) {
+        let (mine, its) = (units(host), units(other));
+        assert!(mine.1 < its.0 || its.1 < mine.0, "{} and {}", host.name, other.name);
+    }
+}
+
+/// A launch of some turns of the ring, with a host that is early, late and in time by turns: from `run` on.
+fn check_stream(
+    network: &Network,
+    options: &Options,
+    manifest: &Manifest,
+    stream: Stream,
+    machine: &mut Machine,
+    interpreter: &mut Interpreter<'_>,
+    run: u32,
+) {
+    let (slots, samples) = (manifest.batch.samples, 2 * manifest.batch.samples + 3);
+    let count = manifest.batch.count.unwrap();
+    let set = |machine: &mut Machine, word: u32, value: u32| {
+        machine.write(Space::Scalar, word, &value.to_le_bytes()).unwrap()
+    };
+    set(machine, count, u32::MAX);
+    set(machine, stream.ready, 0);
+    set(machine, stream.done, 0);
+    machine.state_mut().pc = manifest.entry_points.last().unwrap().address;
+    let (mut provided, mut checked) = (0, 0);
+    let mut numbers = Numbers::new(run.into());
+    let mut looks = 0;
+    let stop = loop {
+        for _ in 0..numbers.below(3) {
+            if provided < samples && provided - checked < slots {
+                for input in 0..manifest.inputs.len() {
+                    let train = spikes(network.inputs[input].size, network.steps, run + provided);
+                    write_spikes(machine, &manifest.inputs[input].spikes, &[train], provided % slots, true);
+                }
+                provided += 1;
+                set(machine, stream.ready, provided);
+            }
+        }
+        if provided == samples && numbers.below(3) == 0 {
+            set(machine, count, samples);
+        }
+        let limits = Limits { instructions: Some(1 + u64::from(numbers.below(3000))), ..Limits::default() };
+        let stop = machine.run(limits, &mut ()).stop;
+        let done = words(machine, stream.done, 1)[0];
+        assert!((checked..=provided).contains(&done), "{done} of {provided}");
+        while checked < done && (stop.is_end() || numbers.below(3) > 0) {
+            let train = |input: &Input| spikes(input.size, network.steps, run + checked);
+            let inputs: Vec<SpikeTrain> = network.inputs.iter().map(train).collect();
+            let expected = interpreter.run(&inputs).unwrap();
+            let place = format!("streamed sample {checked}");
+            compare_outputs(network, manifest, machine, &expected, checked % slots, &place);
+            let marks = words(machine, manifest.batch.marks.unwrap() + 16 * (checked % slots), 4);
+            assert!(marks[3].wrapping_sub(marks[1]) > 0 && marks[2].wrapping_sub(marks[0]) > 0, "{place}: {marks:?}");
+            checked += 1;
+        }
+        looks += 1;
+        assert!(looks < 1_000_000, "{provided} provided, {checked} checked, {done} done: {stop}");
+        if !matches!(stop, Stop::InstructionLimit { .. }) {
+            break stop;
+        }
+    };
+    let ended = if options.ready_flag { Stop::ReadyFlag { pc: 0 } } else { Stop::Ecall { pc: 0 } };
+    assert_eq!(std::mem::discriminant(&stop), std::mem::discriminant(&ended), "{stop}");
+    assert_eq!((provided, checked), (samples, samples));
 }
 
 fn words(machine: &Machine, address: u32, count: u32) -> Vec<u32> {
@@ -603,7 +728,13 @@ fn words(machine: &Machine, address: u32, count: u32) -> Vec<u32> {
 /// What the program says that it took, against what the simulator says of the launch; up to `filling` instructions of it are
 /// before the first sample.
 fn check_counts(manifest: &Manifest, machine: &Machine, samples: u32, [instructions, filling]: [u64; 2], cycles: u64) {
-    if let Some(marks) = manifest.batch.marks {
+    if let (Some(marks), true) = (manifest.batch.marks, manifest.batch.stream.is_some()) {
+        let marks = words(machine, marks, 4 * samples);
+        let each = marks.chunks_exact(4).map(|of| [0, 1].map(|which| u64::from(of[which + 2].wrapping_sub(of[which]))));
+        let [all_cycles, all] = each.fold([0, 0], |sum, each| [sum[0] + each[0], sum[1] + each[1]]);
+        assert!(all <= instructions && all_cycles <= cycles, "{marks:?}");
+        assert!((all + filling) * 10 > instructions * 7, "{all} of {instructions}: {marks:?}");
+    } else if let Some(marks) = manifest.batch.marks {
         let marks = words(machine, marks, 2 * (samples + 1));
         let total = |which: usize| u64::from(marks[2 * samples as usize + which].wrapping_sub(marks[which]));
         assert!(marks.chunks_exact(2).collect::<Vec<_>>().windows(2).all(|pair| pair[0][1] < pair[1][1]));
@@ -639,13 +770,14 @@ fn options() -> impl Strategy<Value = Options> {
     let config = MachineConfig { instruction_bytes: 1 << 16, ..MachineConfig::default() };
     let inputs = prop::sample::select(vec![InputForm::Bits, InputForm::List(None)]);
     let batch = (1..=5u32).prop_map(|batch| NonZeroU32::new(batch).unwrap());
-    let parts =
-        (any::<bool>(), inputs, weights, prop::sample::select(layouts.to_vec()), batch, prop::bool::weighted(0.3));
-    parts.prop_map(move |(ready_flag, input, weights, rows, batch, counters)| {
+    let streams = prop::bool::weighted(0.4);
+    let layouts = prop::sample::select(layouts.to_vec());
+    let parts = (any::<bool>(), inputs, weights, layouts, batch, prop::bool::weighted(0.3), streams);
+    parts.prop_map(move |(ready_flag, input, weights, rows, batch, counters, stream)| {
         // Where everything is to be in vector memory, it has to fit.
         let vector_bytes = if weights == WeightMemory::Vector { 8 << 20 } else { config.vector_bytes };
         let config = MachineConfig { vector_bytes, ..config };
-        Options { config, ready_flag, input, weights, rows, batch, counters, ..Options::default() }
+        Options { config, ready_flag, input, weights, rows, batch, counters, stream, ..Options::default() }
     })
 }
 
@@ -952,7 +1084,7 @@ fn what_is_counted_is_what_the_program_takes() {
             let image = compile(&network, &options).unwrap().image;
             let mut machine = Machine::from_image(&image, MachineOptions::default()).unwrap();
             let manifest = image.manifest.unwrap();
-            write_spikes(&mut machine, &manifest.inputs[0].spikes, &trains);
+            write_spikes(&mut machine, &manifest.inputs[0].spikes, &trains, 0, false);
             if let Some(count) = manifest.batch.count {
                 machine.write(Space::Scalar, count, &samples.to_le_bytes()).unwrap();
             }

@@ -55,12 +55,47 @@ pub trait Device: Send {
     /// more; [`DeviceError::Limit`], after which the program still runs.
     fn wait(&mut self, limit: Limit) -> Result<Finished, DeviceError>;
 
+    /// What a host can do with scalar memory while a program runs. If not stated, nothing.
+    fn meanwhile(&self) -> Meanwhile {
+        Meanwhile::Nothing
+    }
+
+    /// Waits until the word at `address` of scalar memory, a multiple of 4, is not `value` any more, or the program that was started
+    /// ends, which may have changed it too. For devices with which a host can do something meanwhile; others refuse.
+    ///
+    /// # Errors
+    /// As [`Device::wait`], the limit being for this wait; [`DeviceError::Busy`] where it cannot be done.
+    fn watch(&mut self, address: u32, value: u32, limit: Limit) -> Result<Watched, DeviceError> {
+        let _ = (address, value, limit);
+        Err(DeviceError::Busy { space: Space::Scalar })
+    }
+
     /// Ends a run that has not ended; without one, does nothing. What the memories hold then is whatever the program
     /// had done.
     ///
     /// # Errors
     /// Where the device cannot be reached.
     fn halt(&mut self) -> Result<(), DeviceError>;
+}
+
+/// What a host can do with scalar memory while a program runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meanwhile {
+    /// Nothing: it is the program's until that ends.
+    Nothing,
+    /// Read and write it, but the program stands still unless it is waited for: nothing is gained by it.
+    Stepwise,
+    /// Read and write it, in units of at most [`fenn_isa::image::manifest::STREAM_UNIT`] bytes, while the program goes on.
+    Overlapped,
+}
+
+/// Why [`Device::watch`] has come to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watched {
+    /// The word is this one now.
+    Changed(u32),
+    /// The program has ended.
+    Ended(Finished),
 }
 
 /// How long to wait for a program. A device keeps those limits that it can count.

@@ -283,6 +283,38 @@ pub enum SessionError {
         /// How many it can have.
         most: u32,
     },
+    /// A program that takes samples before a launch only.
+    #[error("the program takes no samples while it runs; compile it with fenn-cc --stream")]
+    NoStream,
+    /// A device whose memories are out of reach while a program runs.
+    #[error("{device} cannot be given samples while a program runs, nor give results; run them by launches")]
+    CannotStream {
+        /// The device.
+        device: String,
+    },
+    /// A program that does not keep to what its manifest says.
+    #[error(
+        "the program says that {found} samples are done, after {done} of the {provided} that it has been given: something \
+         writes to that word, or the memory is faulty"
+    )]
+    Handshake {
+        /// What it says.
+        found: u32,
+        /// What it had said before.
+        done: u32,
+        /// How many it has been given.
+        provided: u32,
+    },
+    /// A program that does not wait.
+    #[error(
+        "the program ended after {done} of the {provided} samples that it has been given; compile the network again"
+    )]
+    EndedEarly {
+        /// How many are done.
+        done: u32,
+        /// How many it has been given.
+        provided: u32,
+    },
     /// A spike that the program cannot be given.
     #[error(
         "a spike of unit {unit} in step {step} does not fit the program: it has {units} input units and {steps} steps"
@@ -297,6 +329,16 @@ pub enum SessionError {
         /// Steps of a run.
         steps: u32,
     },
+}
+
+/// What ended a stream of samples, and at which of them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("sample {sample}: {source}")]
+pub struct SampleError {
+    /// The first sample that could not be run, counted from 0.
+    pub sample: usize,
+    /// Why.
+    pub source: SessionError,
 }
 
 /// What keeps recordings from being written.

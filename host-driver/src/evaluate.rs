@@ -1,18 +1,20 @@
 //! A data set run through a program.
 //!
 //! Contract: every sample is one run; the result has one [`Sample`] for each, in the data set's order. As many samples as
-//! the program takes, or fewer if asked, share a launch. Where the program's runs are independent ([`StatePolicy::Reset`]) they are spread over workers with a device each, and the
+//! the program takes, or fewer if asked, share a launch. Where the program takes samples while it runs and the device's programs go on
+//! meanwhile ([`Delivery::Streamed`]), each device makes one launch of all its samples. Where the program's runs are independent ([`StatePolicy::Reset`]) they are spread over workers with a device each, and the
 //! result is the same for any number of them; where state is carried over there is one device and the order of the
 //! file. The first output of the manifest is the classifier.
 //!
 //! When a run fails, the error is that of the first sample, in the data set's order, that fails; where several samples
-//! share a launch, that of the first launch that fails.
+//! share a launch, that of the first launch that fails; of samples that are streamed the sample itself.
 //!
 //! Invariant: only [`Evaluation::wall`], [`Evaluation::jobs`] and what follows from them differ between two
 //! evaluations of the same program and data.
 //!
 //! Not here: figures and pages (see [`crate::report`]).
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -23,8 +25,8 @@ use fenn_isa::image::manifest::{Manifest, Phase, PhaseKind, StatePolicy};
 use rayon::prelude::*;
 
 use crate::dataset::{Dataset, Spike};
-use crate::device::{Device, Finished, Limit};
-use crate::error::{DeviceError, EvaluateError, SessionError};
+use crate::device::{Device, Finished, Limit, Meanwhile};
+use crate::error::{DeviceError, EvaluateError, SampleError, SessionError};
 use crate::session::array::Array;
 use crate::session::{Count, Session, bytes_of};
 
@@ -40,7 +42,7 @@ pub struct Options {
     pub limit: Limit,
     /// Keep everything that this sample's run shows.
     pub capture: Option<usize>,
-    /// Samples per launch, at least 1 and at most what the program takes; if not stated, that.
+    /// Samples per launch, at least 1 and at most what the program takes; if not stated, that. If stated, nothing is streamed.
     pub batch: Option<usize>,
     /// Keep the recordings of all samples.
     pub record: bool,
@@ -50,6 +52,39 @@ impl Default for Options {
     /// One worker, the usual limit, as many samples per launch as the program takes, nothing kept.
     fn default() -> Self {
         Self { jobs: 1, limit: Limit::default(), capture: None, batch: None, record: false }
+    }
+}
+
+/// How samples get to a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// Before a launch, and results after it; the program takes them no other way.
+    Launches,
+    /// The same, although the program would take samples while it runs.
+    NotStreamed(WhyNot),
+    /// While others run, in one launch for each device.
+    Streamed,
+}
+
+/// Why nothing is streamed that could be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhyNot {
+    /// The device's memories cannot be reached, or nothing runs, while a host does something else.
+    Device,
+    /// What is recorded of a sample is to be read.
+    Recordings,
+    /// So many samples per launch were asked for.
+    Batch,
+}
+
+impl WhyNot {
+    /// In a few words.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Device => "on this device nothing would overlap",
+            Self::Recordings => "recordings are read between launches",
+            Self::Batch => "by --batch",
+        }
     }
 }
 
@@ -74,9 +109,11 @@ pub struct Evaluation {
     pub capture: Option<Capture>,
     /// Devices used.
     pub jobs: usize,
-    /// Samples per launch; the last launch may have had fewer.
+    /// Samples per launch; the last launch may have had fewer. Where samples are streamed, how many are on their way at most.
     pub batch: usize,
-    /// Cost of all launches, with what the program does once per launch.
+    /// How samples got there.
+    pub delivery: Delivery,
+    /// Cost of all launches, with what the program does once per launch, and with waiting for the host.
     pub launches: Finished,
     /// From the first run's start to the last one's end.
     pub wall: Duration,
@@ -242,6 +279,7 @@ pub fn evaluate<D: Device>(
     // The first session finds out what is wrong with the program before any thread is started.
     let mut sessions = vec![session(image, &open)?];
     let device = sessions[0].device().name();
+    let delivery = delivery(&mut sessions[0], &options);
     for _ in 1..jobs {
         sessions.push(session(image, &open)?);
     }
@@ -249,6 +287,7 @@ pub fn evaluate<D: Device>(
         dataset,
         options,
         batch,
+        delivery,
         progress,
         next: AtomicUsize::new(0),
         done: AtomicUsize::new(0),
@@ -270,9 +309,21 @@ pub fn evaluate<D: Device>(
         capture,
         jobs,
         batch,
+        delivery,
         launches: totals.finished,
         wall,
     })
+}
+
+/// How samples get to this session's program.
+fn delivery<D: Device>(session: &mut Session<D>, options: &Options) -> Delivery {
+    match session.streams() {
+        None => Delivery::Launches,
+        Some(_) if options.batch.is_some() => Delivery::NotStreamed(WhyNot::Batch),
+        Some(_) if options.record || options.capture.is_some() => Delivery::NotStreamed(WhyNot::Recordings),
+        Some(Meanwhile::Nothing | Meanwhile::Stepwise) => Delivery::NotStreamed(WhyNot::Device),
+        Some(Meanwhile::Overlapped) => Delivery::Streamed,
+    }
 }
 
 fn session<D: Device>(image: &Image, open: impl Fn() -> Result<D, DeviceError>) -> Result<Session<D>, EvaluateError> {
@@ -284,6 +335,7 @@ struct Work<'a, P> {
     dataset: &'a Dataset,
     options: Options,
     batch: usize,
+    delivery: Delivery,
     progress: P,
     /// The next sample that nobody has taken. Samples are taken in order.
     next: AtomicUsize,
@@ -351,6 +403,9 @@ fn run_all<D: Device, P: Fn(usize) + Sync>(
 
 impl<P: Fn(usize)> Work<'_, P> {
     fn run<D: Device>(&self, session: &mut Session<D>) -> Found {
+        if self.delivery == Delivery::Streamed {
+            return self.stream(session);
+        }
         let mut found = Found::default();
         while !self.failed.load(Ordering::Relaxed) {
             let first = self.next.fetch_add(self.batch, Ordering::Relaxed);
@@ -365,6 +420,42 @@ impl<P: Fn(usize)> Work<'_, P> {
             }
             let count = last - first + 1;
             (self.progress)(self.done.fetch_add(count, Ordering::Relaxed) + count);
+        }
+        found
+    }
+
+    /// Runs samples until there are no more, in one launch.
+    fn stream<D: Device>(&self, session: &mut Session<D>) -> Found {
+        let mut found = Found::default();
+        // The numbers, in the data set, of this device's samples.
+        let taken = RefCell::new(Vec::new());
+        let samples = std::iter::from_fn(|| {
+            if self.failed.load(Ordering::Relaxed) {
+                return None;
+            }
+            let index = self.next.fetch_add(1, Ordering::Relaxed);
+            (index < self.dataset.len()).then(|| {
+                taken.borrow_mut().push(index);
+                self.dataset.spikes(index)
+            })
+        });
+        let result = session.stream(samples, self.options.limit, |sample, run| {
+            let class = run.outputs.first().map_or(0, |output| output.class());
+            let codes = run.outputs.into_iter().map(|output| output.codes).collect();
+            // A result is of a sample that has been taken.
+            let index = taken.borrow().get(sample).copied().unwrap_or_default();
+            found.samples.push((index, Sample { class, codes, finished: run.finished, recordings: Vec::new() }));
+            (self.progress)(self.done.fetch_add(1, Ordering::Relaxed) + 1);
+        });
+        match result {
+            Ok(streamed) => found.totals.add(streamed.finished, &streamed.counts),
+            Err(SampleError { sample, source }) => {
+                self.failed.store(true, Ordering::Relaxed);
+                // What went wrong before there was one, did at the next.
+                let next = || self.next.load(Ordering::Relaxed).min(self.dataset.len());
+                let sample = taken.borrow().get(sample).copied().unwrap_or_else(next);
+                found.error = Some((sample, EvaluateError::Sample { sample, source }));
+            }
         }
         found
     }

@@ -157,7 +157,7 @@ fn sample(manifest: &Manifest, capture: &Capture) -> Markup {
 
 /// Whether only one step is kept, so that there is nothing to draw against time.
 fn output_is_state(data: &Data) -> bool {
-    matches!(data, Data::Values(array) if array.steps == 1)
+    !matches!(data, Data::Spikes(_)) && data.steps() == 1
 }
 
 /// So many of what `one` is one of.

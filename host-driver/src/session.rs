@@ -6,6 +6,9 @@
 //! entry point is `run`; where the program has an `init` (which prepares what is done once and goes on into `run`) the
 //! first launch starts there, and where state is reset every launch does, so that every run begins in the same state.
 //!
+//! [`Session::stream`] is a launch of any number of samples whose inputs and results pass while the program runs, where program
+//! and device can do that.
+//!
 //! Input units are counted through all inputs in the manifest's order: with inputs of 10 and 5 neurons, unit 12 is
 //! neuron 2 of the second.
 //!
@@ -15,7 +18,7 @@
 //! Not here: where samples come from ([`crate::dataset`]), and many of them ([`crate::evaluate`]).
 
 use fenn_isa::image::Image;
-use fenn_isa::image::manifest::{Data, InputSpikes, Manifest, StatePolicy};
+use fenn_isa::image::manifest::{CodeArray, Data, InputSpikes, Manifest, SpikeList, StatePolicy};
 use fenn_isa::memory::{LANES, MachineConfig, Space, VECTOR_BYTES};
 
 use crate::dataset::Spike;
@@ -26,10 +29,12 @@ pub mod array;
 mod counters;
 mod input;
 pub mod readout;
+mod stream;
 
 use array::Array;
 pub use counters::Count;
 use readout::Result as Readout;
+pub use stream::Streamed;
 
 /// A device with a compiled network in it.
 #[derive(Debug)]
@@ -144,13 +149,23 @@ impl<D: Device> Session<D> {
         let count = count.ok_or(SessionError::Samples { samples: samples.len(), most })?;
         samples.iter().try_for_each(|spikes| self.check(spikes))?;
         self.write_inputs(samples)?;
-        if let Some(address) = self.manifest.batch.count {
-            self.device.write(Space::Scalar, address, &count.to_le_bytes())?;
+        let ready = self.manifest.batch.stream.map(|stream| stream.ready);
+        for address in self.manifest.batch.count.into_iter().chain(ready) {
+            self.write_word(address, count)?;
         }
+        self.begun = count;
+        self.start()
+    }
+
+    fn start(&mut self) -> Result<(), SessionError> {
         let at_init = self.fresh || self.manifest.state == StatePolicy::Reset;
         self.fresh = false;
-        self.begun = count;
         Ok(self.device.start(self.init.filter(|_| at_init).unwrap_or(self.run))?)
+    }
+
+    /// Writes a word of scalar memory.
+    fn write_word(&mut self, address: u32, word: u32) -> Result<(), SessionError> {
+        Ok(self.device.write(Space::Scalar, address, &word.to_le_bytes())?)
     }
 
     /// Waits for the program that was started, and reads its outputs.
@@ -166,22 +181,32 @@ impl<D: Device> Session<D> {
             }
         };
         let costs = match self.manifest.batch.marks {
+            Some(marks) if self.manifest.batch.stream.is_some() => {
+                let places = 0..self.begun;
+                places.map(|place| counters::of_place(&mut self.device, marks, place)).collect::<Result<_, _>>()?
+            }
             Some(marks) if self.manifest.batch.samples > 1 => counters::runs(&mut self.device, marks, self.begun)?,
             _ => vec![finished; self.begun as usize],
         };
-        let runs = costs.into_iter().zip(0..).map(|(finished, sample)| {
-            let outputs = self.manifest.outputs.iter().map(|output| {
-                let array = Array::read(&mut self.device, &output.data, output.neurons, sample)?;
-                Ok(readout::read(&array, output.readout))
-            });
-            Ok(Run { finished, outputs: outputs.collect::<Result<_, SessionError>>()? })
-        });
+        let runs = costs.into_iter().zip(0..).map(|(finished, sample)| self.read_run(finished, sample));
         let runs = runs.collect::<Result<_, SessionError>>()?;
-        let counts = match &self.manifest.counters {
-            Some(counters) => counters::read(&mut self.device, counters)?,
-            None => Vec::new(),
-        };
-        Ok(Launch { finished, runs, counts })
+        Ok(Launch { finished, runs, counts: self.read_counts()? })
+    }
+
+    /// The outputs in place `sample`.
+    fn read_run(&mut self, finished: Finished, sample: u32) -> Result<Run, SessionError> {
+        let outputs = self.manifest.outputs.iter().map(|output| {
+            let array = Array::read(&mut self.device, &output.data, output.neurons, sample)?;
+            Ok(readout::read(&array, output.readout))
+        });
+        Ok(Run { finished, outputs: outputs.collect::<Result<_, SessionError>>()? })
+    }
+
+    fn read_counts(&mut self) -> Result<Vec<Count>, SessionError> {
+        match &self.manifest.counters {
+            Some(counters) => counters::read(&mut self.device, counters),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// What the latest launch recorded of a sample, counted from 0: one array for each recording of the manifest.
@@ -212,13 +237,21 @@ impl<D: Device> Session<D> {
 
     /// Writes samples, which have been checked, into all inputs.
     fn write_inputs(&mut self, samples: &[&[Spike]]) -> Result<(), SessionError> {
+        if self.manifest.batch.stream.is_none() {
+            return self.write_places(samples, 0);
+        }
+        samples.iter().zip(0..).try_for_each(|(spikes, place)| self.write_places(&[*spikes], place))
+    }
+
+    /// Writes samples into all inputs, the first one into place `first`; more than one only where lists of all are one.
+    fn write_places(&mut self, samples: &[&[Spike]], first: u32) -> Result<(), SessionError> {
         let steps = self.manifest.steps;
         for (index, input) in self.manifest.inputs.iter().enumerate() {
             let of_input =
                 |spikes| inputs(&self.manifest, spikes).nth(index).into_iter().flat_map(|(_, spikes)| spikes);
             match &input.spikes {
                 InputSpikes::Bits(array) => {
-                    for (spikes, sample) in samples.iter().zip(0..) {
+                    for (spikes, sample) in samples.iter().zip(first..) {
                         input::bits(array, of_input(spikes), &mut self.buffer);
                         // A checked manifest has all of them inside scalar memory.
                         let address = array.address + sample * array.sample_stride;
@@ -233,8 +266,9 @@ impl<D: Device> Session<D> {
                 }
                 InputSpikes::List(list) => {
                     self.buffer.clear();
+                    let list = SpikeList { address: list.address + first * list.sample_bytes, ..list.clone() };
                     for spikes in samples {
-                        input::list(list, steps, of_input(spikes), &mut self.buffer);
+                        input::list(&list, steps, of_input(spikes), &mut self.buffer);
                     }
                     self.device.write(Space::Scalar, list.address, &self.buffer)?;
                 }
@@ -271,6 +305,7 @@ pub(crate) fn bytes_of(data: &Data, neurons: u32) -> u64 {
     let (per_step, steps) = match data {
         Data::Spikes(array) => (4 * u64::from(array.words), array.steps),
         Data::Values(array) => (u64::from(neurons.div_ceil(LANES as u32)) * u64::from(VECTOR_BYTES), array.steps),
+        Data::Codes(array) => (CodeArray::row_bytes(neurons), array.steps),
     };
     per_step.saturating_mul(steps.into())
 }

@@ -11,11 +11,13 @@ use fenn_isa::image::Image;
 use fenn_isa::memory::{MachineConfig, Space};
 use fenn_iss::{Limits, Machine, Observer, Options, Stop, Trap};
 
-use crate::device::{Device, Finished, Limit};
+use crate::device::{Device, Finished, Limit, Meanwhile, Watched};
 use crate::error::{DeviceError, Exceeded};
 
 /// Instructions between two looks at the clock: some tens of milliseconds.
 pub const SLICE: u64 = 1 << 20;
+/// Instructions between two looks at a word that is watched.
+const WATCH_SLICE: u64 = 1 << 10;
 
 /// A simulated core, watched by an observer of all its runs.
 #[derive(Debug, Clone)]
@@ -103,24 +105,54 @@ impl<O: Observer + Send> Device for Simulator<O> {
     }
 
     fn wait(&mut self, limit: Limit) -> Result<Finished, DeviceError> {
+        match self.go_on(None, limit)? {
+            Watched::Ended(finished) => Ok(finished),
+            // Nothing is watched.
+            Watched::Changed(_) => Err(DeviceError::NotRunning),
+        }
+    }
+
+    fn meanwhile(&self) -> Meanwhile {
+        Meanwhile::Stepwise
+    }
+
+    fn watch(&mut self, address: u32, value: u32, limit: Limit) -> Result<Watched, DeviceError> {
+        self.go_on(Some((address, value)), limit)
+    }
+
+    fn halt(&mut self) -> Result<(), DeviceError> {
+        self.running = None;
+        Ok(())
+    }
+}
+
+impl Simulator {
+    /// Runs until the program ends, or a word that is watched is another than this.
+    fn go_on(&mut self, watched: Option<(u32, u32)>, limit: Limit) -> Result<Watched, DeviceError> {
         let Some(mut so_far) = self.running else { return Err(DeviceError::NotRunning) };
         let begin = Instant::now();
         let mut left = limit.instructions;
+        if let Some(word) = self.changed(watched)? {
+            return Ok(Watched::Changed(word));
+        }
         loop {
-            let slice = left.min(SLICE);
-            let outcome =
-                self.machine.run(Limits { instructions: Some(slice), ..Limits::default() }, &mut self.observer);
+            let slice = left.min(if watched.is_some() { WATCH_SLICE } else { SLICE });
+            let limits = Limits { instructions: Some(slice), ..Limits::default() };
+            let outcome = self.machine.run(limits, &mut self.observer);
             so_far.instructions += outcome.instructions;
             so_far.cycles += outcome.cycles;
             left -= slice;
             self.running = None;
             let pc = match outcome.stop {
-                Stop::Ecall { .. } | Stop::ReadyFlag { .. } => return Ok(so_far),
+                Stop::Ecall { .. } | Stop::ReadyFlag { .. } => return Ok(Watched::Ended(so_far)),
                 Stop::Ebreak { pc } => return Err(DeviceError::Breakpoint { pc }),
                 Stop::Trap(trap) => return Err(fault(&trap)),
                 Stop::InstructionLimit { pc } | Stop::CycleLimit { pc } | Stop::Breakpoint { pc } => pc,
             };
             self.running = Some(so_far);
+            if let Some(word) = self.changed(watched)? {
+                return Ok(Watched::Changed(word));
+            }
             if left == 0 {
                 return Err(DeviceError::Limit { limit: Exceeded::Instructions(limit.instructions), pc: Some(pc) });
             }
@@ -130,9 +162,13 @@ impl<O: Observer + Send> Device for Simulator<O> {
         }
     }
 
-    fn halt(&mut self) -> Result<(), DeviceError> {
-        self.running = None;
-        Ok(())
+    /// The word that is watched, if it is not the one it was.
+    fn changed(&self, watched: Option<(u32, u32)>) -> Result<Option<u32>, DeviceError> {
+        let Some((address, value)) = watched else { return Ok(None) };
+        let mut word = [0; 4];
+        self.machine.read(Space::Scalar, address, &mut word)?;
+        let word = u32::from_le_bytes(word);
+        Ok((word != value).then_some(word))
     }
 }
 

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::evaluate::{Evaluation, PhaseCost, Score, Spread};
+use crate::evaluate::{Delivery, Evaluation, PhaseCost, Score, Spread};
 use crate::report::phase_name;
 
 /// The widest confusion matrix that is printed as text.
@@ -32,8 +32,19 @@ pub fn text(evaluation: &Evaluation) -> String {
     }
     line("instructions", spread(instructions));
     line("cycles", spread(cycles));
-    if *batch > 1 {
-        line("launches", format!("{batch} samples each, {} cycles in all", launches.cycles));
+    match evaluation.delivery {
+        Delivery::Streamed => {
+            let places = format!("through {batch} places, {} cycles in all with waiting", launches.cycles);
+            line("streamed", places);
+        }
+        Delivery::NotStreamed(why) => {
+            let text = format!("{batch} samples each, {} cycles in all; not streamed: {}", launches.cycles, why.text());
+            line("launches", text);
+        }
+        Delivery::Launches if *batch > 1 => {
+            line("launches", format!("{batch} samples each, {} cycles in all", launches.cycles));
+        }
+        Delivery::Launches => {}
     }
     let devices = if *jobs == 1 { "one device".to_owned() } else { format!("{jobs} devices") };
     line("time", format!("{:.2} s, {:.1} MIPS on {devices}", wall.as_secs_f64(), evaluation.mips()));
@@ -109,7 +120,7 @@ fn matrix(score: &Score) -> Vec<Vec<usize>> {
 }
 
 /// The summary for programs. Everything in it is in the units of [`Evaluation`]; seconds are the host's. `confusion` is
-/// a list of rows, one per label; with more than 1000 classes it is null. `phases` has what the program counted in all
+/// a list of rows, one per label; `streamed` says whether samples were handed over while others ran; with more than 1000 classes it is null. `phases` has what the program counted in all
 /// samples together, without what counting took; it is empty where the program does not count.
 pub fn json(evaluation: &Evaluation) -> Value {
     let Evaluation { manifest, device, samples, score, instructions, cycles, jobs, wall, .. } = evaluation;
@@ -129,6 +140,7 @@ pub fn json(evaluation: &Evaluation) -> Value {
         "cycles": spread(cycles),
         "jobs": jobs,
         "batch": evaluation.batch,
+        "streamed": evaluation.delivery == Delivery::Streamed,
         "launches": { "instructions": evaluation.launches.instructions, "cycles": evaluation.launches.cycles },
         "phases": evaluation.phases.iter().map(phase).collect::<Vec<_>>(),
         "seconds": wall.as_secs_f64(),

@@ -12,7 +12,7 @@ use fenn_isa::image::{Image, Segment};
 use fenn_isa::memory::Space;
 use fenn_isa::soc::{CardRegister, FINGERPRINT, IDENT, VERSION};
 use fenn_isa::text;
-use support::{image, image_of_batch};
+use support::{image, image_of_batch, image_of_stream};
 use tempfile::TempDir;
 
 /// A folder that is somebody's machine, and where things are written.
@@ -164,6 +164,23 @@ fn a_program_gives_the_same_on_a_card() {
     let without = place.good("net.elf --data data.csv --json --profile functional");
     let classes = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap()["classes"].clone();
     assert_eq!(classes(&with), classes(&without));
+}
+
+#[test]
+fn a_program_is_given_samples_while_it_runs() {
+    let place = Place::new();
+    network(&place, &image_of_stream(&[], &[]));
+    let streamed = place.good("run net.elf --data data.csv --samples 9 --device sim:2");
+    assert!(streamed.contains("streamed      through 4 places, "), "{streamed}");
+    let launched = place.good("run net.elf --data data.csv --samples 9 --device sim:2 --batch 3");
+    assert!(launched.contains("cycles in all; not streamed: by --batch"), "{launched}");
+    let simulated = place.good("run net.elf --data data.csv --samples 9");
+    assert!(simulated.contains("; not streamed: on this device nothing would overlap"), "{simulated}");
+    let classes = |text: &str| text.split_once("class\n").map(|(_, classes)| classes.to_owned()).unwrap();
+    assert_eq!(classes(&streamed), classes(&launched));
+    assert_eq!(classes(&streamed), classes(&simulated));
+    let json = place.good("run net.elf --data data.csv --samples 9 --device sim --json");
+    assert!(json.contains("\"streamed\": true"), "{json}");
 }
 
 #[test]

@@ -15,13 +15,13 @@ use fenn_host::device::{Device as _, Limit};
 use fenn_host::session::Session;
 use fenn_host::transport::sim::{Options, SimulatedCard};
 use fenn_host::transport::{Capabilities, Deadline, Transport, TransportError};
-use fenn_isa::image::manifest::{Data, InputSpikes, Manifest, Readout, SpikeList, StatePolicy, VERSION};
+use fenn_isa::image::manifest::{Data, InputSpikes, Manifest, Readout, SpikeList, StatePolicy, Stream, VERSION};
 use fenn_isa::image::{Image, Segment};
 use fenn_isa::memory::Space;
 use fenn_isa::soc::REGISTER_BYTES;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
-use support::{STEPS, UNITS, image, image_of_batch};
+use support::{STEPS, UNITS, image, image_of_batch, image_of_stream};
 
 /// The core that the programs get, of three.
 const CORE: u32 = 1;
@@ -139,6 +139,7 @@ fn use_it(image: &Image) -> Seen {
                 break;
             }
         }
+        _ = session.stream([&spikes[..]; 7], LIMIT, |_, _| ());
         for sample in [0, 2, u32::MAX] {
             _ = session.recordings(sample);
             _ = session.output_arrays(sample);
@@ -174,7 +175,7 @@ fn number() -> impl Strategy<Value = u32> {
 /// A manifest with some of its numbers changed.
 fn change(manifest: &mut Manifest, which: u32, number: u32) {
     let batch = &mut manifest.batch;
-    match which % 24 {
+    match which % 26 {
         0 => batch.samples = number,
         1 => batch.count = Some(number),
         2 => batch.marks = Some(number),
@@ -195,7 +196,7 @@ fn change(manifest: &mut Manifest, which: u32, number: u32) {
                 &mut array.step_stride,
                 &mut array.sample_stride,
             ];
-            *fields.into_iter().nth(which as usize % 24 - 10).unwrap() = number;
+            *fields.into_iter().nth(which as usize % 26 - 10).unwrap() = number;
         }
         15 => {
             let list = SpikeList { address: number, sample_bytes: number.rotate_left(7) & 0xffff, base: 0, scale: 1 };
@@ -204,12 +205,14 @@ fn change(manifest: &mut Manifest, which: u32, number: u32) {
         16..=19 => {
             let Data::Spikes(array) = &mut manifest.recordings[0].data else { return };
             let fields = [&mut array.address, &mut array.words, &mut array.step_stride, &mut array.sample_stride];
-            *fields.into_iter().nth(which as usize % 24 - 16).unwrap() = number;
+            *fields.into_iter().nth(which as usize % 26 - 16).unwrap() = number;
         }
+        24 => batch.stream = Some(Stream { ready: number, ..batch.stream.unwrap_or(Stream { ready: 0, done: 0x280 }) }),
+        25 => batch.stream = Some(Stream { done: number, ..batch.stream.unwrap_or(Stream { ready: 0x204, done: 0 }) }),
         _ => {
             let Data::Values(array) = &mut manifest.recordings[1].data else { return };
             let fields = [&mut array.address, &mut array.stride, &mut array.steps, &mut array.step_stride];
-            *fields.into_iter().nth(which as usize % 24 - 20).unwrap() = number;
+            *fields.into_iter().nth(which as usize % 26 - 20).unwrap() = number;
         }
     }
 }
@@ -217,7 +220,7 @@ fn change(manifest: &mut Manifest, which: u32, number: u32) {
 /// What a good program does is seen, and all of it inside: so what the others do would be, too.
 #[test]
 fn good_programs_are_seen() {
-    for image in [image(StatePolicy::Reset, Readout::Count), image_of_batch(Readout::Last)] {
+    for image in [image(StatePolicy::Reset, Readout::Count), image_of_batch(Readout::Last), image_of_stream(&[], &[])] {
         let seen = use_it(&image);
         assert!(seen.accesses > 12, "{}", seen.accesses);
         assert_eq!(seen.outside, [""; 0]);
@@ -229,8 +232,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn manifests_lead_nowhere_else(changes in proptest::collection::vec((0u32..24, number()), 1..4), batch: bool) {
-        let mut image = if batch { image_of_batch(Readout::Last) } else { image(StatePolicy::Carried, Readout::Max) };
+    fn manifests_lead_nowhere_else(changes in proptest::collection::vec((0u32..26, number()), 1..4), which in 0..3) {
+        let mut image = match which {
+            0 => image_of_batch(Readout::Last),
+            1 => image(StatePolicy::Carried, Readout::Max),
+            _ => image_of_stream(&[], &[]),
+        };
         for (which, number) in changes {
             change(image.manifest.as_mut().unwrap(), which, number);
         }

@@ -143,6 +143,7 @@ fn windowed(window: Window) -> Image {
                 array.address += window.from * array.step_stride;
                 (array.step_stride, array.steps) = (array.step_stride * window.every, steps);
             }
+            Data::Codes(_) => panic!("recorded values are in vector memory"),
         }
     }
     image

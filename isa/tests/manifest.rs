@@ -5,9 +5,9 @@
 
 use fenn_isa::fixed::Format;
 use fenn_isa::image::manifest::{
-    Batch, Counters, Counts, Data, Encoding, EntryPoint, Event, Footprint, Input, InputSpikes, LONGEST_NAME, Lanes,
+    Batch, CodeArray, Counters, Counts, Data, Encoding, EntryPoint, Event, Footprint, Input, InputSpikes, LONGEST_NAME, Lanes,
     Manifest, ManifestError, Origin, Output, Phase, PhaseKind, Population, Projection, Readout, Recording, Rows,
-    Section, SpikeArray, SpikeList, StatePolicy, VERSION, ValueArray, Variable, Window, Work,
+    Section, SpikeArray, SpikeList, StatePolicy, Stream, VERSION, ValueArray, Variable, Window, Work,
 };
 use fenn_isa::memory::{MachineConfig, Space};
 use proptest::prelude::*;
@@ -43,7 +43,7 @@ fn good() -> Manifest {
         state: StatePolicy::Reset,
         seed: None,
         entry_points: vec![EntryPoint { name: name("run"), address: 0 }],
-        batch: Batch { samples: 2, count: Some(0x3fc), marks: Some(0x3e0) },
+        batch: Batch { samples: 2, count: Some(0x3fc), marks: Some(0x3e0), stream: None },
         inputs: vec![
             Input { name: name("bits"), neurons: 40, encoding: Encoding::Spikes, spikes: InputSpikes::Bits(spikes(0)) },
             Input {
@@ -124,6 +124,16 @@ fn work() -> Work {
     }
 }
 
+/// The same with a stream: a ring of two places.
+fn good_stream() -> Manifest {
+    let mut manifest = good();
+    manifest.batch.marks = Some(0x380);
+    manifest.batch.stream = Some(Stream { ready: 0x3f8, done: 0x3f4 });
+    let codes = CodeArray { address: 0x180, steps: 1, step_stride: 0, sample_stride: 96, format: Format::UNIT };
+    (manifest.outputs[0].data, manifest.outputs[0].neurons) = (Data::Codes(codes), 30);
+    manifest
+}
+
 /// Every byte that a host may touch on this manifest's word: (memory, first byte, bytes), or `None` if they are too many to go
 /// through, which no accepted manifest can have with memories that small.
 fn touched(manifest: &Manifest) -> Option<Vec<(Space, u64, u64)>> {
@@ -139,6 +149,7 @@ fn touched(manifest: &Manifest) -> Option<Vec<(Space, u64, u64)>> {
                 let blocks = u64::from(neurons.div_ceil(32));
                 (Space::Vector, a.address, blocks, u64::from(a.stride), 64, a.steps, a.step_stride, a.sample_stride)
             }
+            Data::Codes(a) => (Space::Scalar, a.address, neurons.into(), 2, 2, a.steps, a.step_stride, a.sample_stride),
         };
         if units.saturating_mul(samples).saturating_mul(steps.into()) > MOST {
             return None;
@@ -169,7 +180,10 @@ fn touched(manifest: &Manifest) -> Option<Vec<(Space, u64, u64)>> {
         array(&recording.data, recording.neurons, &mut found)?;
     }
     found.extend(manifest.batch.count.map(|address| (Space::Scalar, address.into(), 4)));
-    found.extend(manifest.batch.marks.map(|address| (Space::Scalar, address.into(), 8 * (samples + 1))));
+    let marks = if manifest.batch.stream.is_some() { 16 * samples } else { 8 * (samples + 1) };
+    found.extend(manifest.batch.marks.map(|address| (Space::Scalar, address.into(), marks)));
+    let words = manifest.batch.stream.into_iter().flat_map(|stream| [stream.ready, stream.done]);
+    found.extend(words.map(|address| (Space::Scalar, address.into(), 4)));
     if let Some(counters) = &manifest.counters {
         found.push((Space::Scalar, counters.address.into(), 16 * counters.phases.len() as u64));
     }
@@ -179,10 +193,11 @@ fn touched(manifest: &Manifest) -> Option<Vec<(Space, u64, u64)>> {
 
 #[test]
 fn a_good_manifest_is_accepted_and_comes_back() {
-    let manifest = good();
-    assert_eq!(manifest.check(&config()), Ok(()));
-    let json = serde_json::to_vec(&manifest).unwrap();
-    assert_eq!(Manifest::from_json(&json), Ok(manifest));
+    for manifest in [good(), good_stream()] {
+        assert_eq!(manifest.check(&config()), Ok(()));
+        let json = serde_json::to_vec(&manifest).unwrap();
+        assert_eq!(Manifest::from_json(&json), Ok(manifest));
+    }
 }
 
 /// Numbers near the ends of everything.
@@ -231,8 +246,11 @@ proptest! {
 
     /// Up to four numbers are replaced.
     #[test]
-    fn what_is_accepted_lies_inside_the_memories(changes in prop::collection::vec((any::<prop::sample::Index>(), number()), 1..5)) {
-        let mut json = serde_json::to_value(good()).unwrap();
+    fn what_is_accepted_lies_inside_the_memories(
+        streams: bool,
+        changes in prop::collection::vec((any::<prop::sample::Index>(), number()), 1..5),
+    ) {
+        let mut json = serde_json::to_value(if streams { good_stream() } else { good() }).unwrap();
         let mut paths = Vec::new();
         numbers(&json, "", &mut paths);
         for (which, number) in changes {
@@ -336,12 +354,37 @@ fn what_is_wrong_is_told() {
         ("the event \"\"", |m| parts(m).events[0].name.clear()),
         ("the phase \"a\\nb\"", |m| m.counters.as_mut().unwrap().phases[0].name = "a\nb".to_owned()),
     ];
-    for (expected, change) in cases {
-        let mut manifest = good();
+    let of_streams: Vec<(&str, Change)> = vec![
+        ("nothing says how many samples", |m| (m.batch.samples, m.batch.count) = (1, None)),
+        ("`batch` is inconsistent: a word is two things at once", |m| stream(m).done = 0x3f8),
+        ("`batch` is inconsistent: a word is two things at once", |m| stream(m).ready = 0x3fc),
+        ("`batch` is inconsistent: a word is two things at once", |m| stream(m).done = 0x3fc),
+        ("`batch` is inconsistent: an address is not a multiple of 4", |m| stream(m).ready = 2),
+        ("`batch` does not lie inside scalar memory (1024 bytes)", |m| stream(m).done = 0x400),
+        ("`batch` does not lie inside scalar memory (1024 bytes)", |m| m.batch.marks = Some(0x3e4)),
+        ("`hidden` is inconsistent: what is read while the program runs is in scalar memory", |m| {
+            m.outputs[0].data = good().outputs[0].data.clone();
+        }),
+        ("`hidden` is inconsistent: its words lie on top", |m| codes(m).sample_stride = 56),
+        ("`hidden` is inconsistent: an address or a stride is not a multiple of 4", |m| codes(m).address = 2),
+        ("`hidden` does not lie inside scalar memory", |m| codes(m).address = 0x380),
+    ];
+    let all =
+        cases.into_iter().map(|case| (good(), case)).chain(of_streams.into_iter().map(|case| (good_stream(), case)));
+    for (mut manifest, (expected, change)) in all {
         change(&mut manifest);
         let error = manifest.check(&config()).expect_err(expected).to_string();
         assert!(error.contains(expected), "{error}");
     }
+}
+
+fn stream(manifest: &mut Manifest) -> &mut Stream {
+    manifest.batch.stream.as_mut().expect("made with one")
+}
+
+fn codes(manifest: &mut Manifest) -> &mut CodeArray {
+    let Data::Codes(array) = &mut manifest.outputs[0].data else { panic!("codes") };
+    array
 }
 
 fn bits(manifest: &mut Manifest) -> &mut SpikeArray {

@@ -5,6 +5,9 @@
 //! the sample to where it can; in the end tell the host. `init`, where there is one, seeds the generators, fills what keeps
 //! its value from run to run, and falls into `run`.
 //!
+//! Where samples come while the program runs, it looks before each of them whether it has been provided, and behind it says that
+//! it is done; behind the last place of the ring it goes on with the first one, as a launch would.
+//!
 //! What belongs to a sample follows what belongs to the sample before it, so that pointers just go on. A recording of some
 //! steps has a pointer that rests until its step has been: what is stored in the steps before is stored over.
 //!
@@ -12,13 +15,15 @@
 //! written where they are wanted in the first place.
 
 use fenn_isa::Op;
+use fenn_isa::code::Label;
 use fenn_isa::csr::Register;
+use fenn_isa::image::manifest::Stream;
 use fenn_isa::memory::VECTOR_BYTES;
 
 use super::lanes::{Pointers, load};
 use super::{Address, INIT, InputPointer, Lowering, RUN};
-use crate::ir::{Arg, Code, Reg};
-use crate::network::{Quantity, StatePolicy, Window};
+use crate::ir::{Arg, Code, HOST, Reg};
+use crate::network::{Quantity, Readout, StatePolicy, Window};
 use crate::place::{Action, Home, InputPlace, Slots, Spikes, When};
 
 /// The most words that are copied or cleared without a loop.
@@ -30,6 +35,17 @@ struct Samples {
     left: Reg,
     /// To the marks of the present one.
     marks: Reg,
+}
+
+/// Registers and labels of a launch whose samples come while it goes on.
+struct Handshake {
+    words: Stream,
+    /// Samples that are done.
+    done: Reg,
+    /// Where the ring begins anew.
+    turn: Label,
+    /// Where the launch ends.
+    end: Label,
 }
 
 /// What is kept of the same steps, where those are not all.
@@ -57,9 +73,14 @@ impl Lowering<'_> {
         if !carried {
             self.fill_tables();
         }
+        let shake = self.placement.stream.map(|words| self.start_handshake(words));
         self.start_pointers();
         let samples = self.start_samples();
         let sample = samples.is_some().then(|| self.code.name("sample".to_owned()));
+        if let (Some(shake), Some(samples)) = (&shake, &samples) {
+            self.await_sample(shake);
+            self.mark(samples.marks);
+        }
         self.counted(0, |_| ());
         self.counted(1, |lowering| {
             if !carried {
@@ -88,11 +109,53 @@ impl Lowering<'_> {
         if let (Some(Samples { left, marks }), Some(sample)) = (samples, sample) {
             self.code.advance(marks, 8);
             self.mark(marks);
+            if let Some(shake) = &shake {
+                self.code.advance(marks, 8);
+                self.tell_done(shake);
+            }
             self.code.advance(left, -1);
             self.code.emit(Op::Bne, &[left.into(), Arg::Zero, sample.into()]);
         }
         self.keep_positions();
+        if let Some(shake) = shake {
+            self.code.jump(shake.turn);
+            self.code.bind(shake.end);
+            self.keep_positions();
+        }
         self.end();
+    }
+
+    /// No sample is done yet, and the ring begins.
+    fn start_handshake(&mut self, words: Stream) -> Handshake {
+        let done = self.code.constant(0);
+        let (turn, end) = (self.code.label(), self.code.label());
+        self.code.bind(turn);
+        Handshake { words, done, turn, end }
+    }
+
+    /// Goes on when the next sample has been provided, or to the end when there is none.
+    fn await_sample(&mut self, shake: &Handshake) {
+        let Some(count) = self.placement.count else { return };
+        let wait = self.code.name("wait".to_owned());
+        let count = self.load_from_host(count);
+        self.code.emit(Op::Beq, &[count.into(), shake.done.into(), shake.end.into()]);
+        let ready = self.load_from_host(shake.words.ready);
+        self.code.emit(Op::Beq, &[ready.into(), shake.done.into(), wait.into()]);
+    }
+
+    fn load_from_host(&mut self, address: u32) -> Reg {
+        let (base, offset) = self.reach(Address { base: None, offset: address.into() }, 4);
+        let word = self.code.def_x(Op::Lw, &[offset.into(), base]);
+        self.code.within(HOST);
+        word
+    }
+
+    /// The present sample is done: everything that a host reads of it is where it stays.
+    fn tell_done(&mut self, shake: &Handshake) {
+        self.code.advance(shake.done, 1);
+        let (base, offset) = self.reach(Address { base: None, offset: shake.words.done.into() }, 4);
+        self.code.emit(Op::Sw, &[shake.done.into(), offset.into(), base]);
+        self.code.within(HOST);
     }
 
     fn seed(&mut self) {
@@ -121,9 +184,13 @@ impl Lowering<'_> {
         self.code.jump(spin);
     }
 
-    /// The first mark of a launch of several samples.
+    /// The first mark of a launch of several samples; where those come while the program runs, what is left of the ring.
     fn start_samples(&mut self) -> Option<Samples> {
         let (count, marks) = self.placement.count.zip(self.placement.marks)?;
+        if self.placement.stream.is_some() {
+            let left = self.code.constant(self.placement.samples.into());
+            return Some(Samples { left, marks: self.code.constant(marks.into()) });
+        }
         let (base, offset) = self.reach(Address { base: None, offset: count.into() }, 4);
         let left = self.code.def_x(Op::Lw, &[offset.into(), base]);
         let marks = self.code.constant(marks.into());
@@ -145,7 +212,18 @@ impl Lowering<'_> {
                 InputPlace::Bits(spikes) => spikes.first_step(),
                 InputPlace::List(list) => list.address,
             };
-            self.step.inputs.push(InputPointer(self.code.constant(address.into())));
+            let pointer = self.code.constant(address.into());
+            self.step.inputs.push(InputPointer(pointer));
+            let list = match input {
+                InputPlace::List(list) if self.placement.stream.is_some() => {
+                    Some(self.code.constant(i64::from(list.address) + i64::from(list.sample_bytes)))
+                }
+                _ => None,
+            };
+            self.step.lists.push(list);
+        }
+        for codes in &self.placement.codes {
+            self.step.codes.push(codes.map(|codes| self.code.constant(codes.address.into())));
         }
         let several = self.placement.samples > 1;
         for place in &self.placement.populations {
@@ -333,6 +411,66 @@ impl Lowering<'_> {
                 self.code.advance(*pointer, i64::from(before * 4 * words));
             }
         }
+        for (index, input) in self.placement.inputs.iter().enumerate() {
+            if let (Some(next), InputPlace::List(list)) = (self.step.lists[index], input) {
+                let InputPointer(pointer) = self.step.inputs[index];
+                self.code.emit(Op::Addi, &[pointer.into(), next.into(), 0.into()]);
+                self.code.advance(next, list.sample_bytes.into());
+            }
+        }
+        self.hand_over();
+    }
+
+    /// Brings the outputs' numbers to where a host reads them while the program goes on.
+    fn hand_over(&mut self) {
+        for (index, (output, codes)) in self.network.outputs.iter().zip(&self.placement.codes).enumerate() {
+            let (Some(codes), Some(to), Quantity::Variable(variable)) =
+                (codes, self.step.codes[index], output.quantity)
+            else {
+                continue;
+            };
+            let place = &self.placement.populations[output.population];
+            let behind = self.step.records[output.population][variable].filter(|_| output.readout != Readout::Last);
+            match behind {
+                // All steps' vectors, up to where the next sample's go.
+                Some(end) => {
+                    let from = self.plus(end, -i64::from(codes.steps * codes.blocks * VECTOR_BYTES));
+                    let head = self.code.label();
+                    self.code.bind(head);
+                    let value = self.code.def_v(Op::VLoadV, &[0.into(), from.into()]);
+                    self.store_lanes(value, to, codes.lanes);
+                    self.code.advance(from, VECTOR_BYTES.into());
+                    self.code.emit(Op::Bne, &[from.into(), end.into(), head.into()]);
+                }
+                None => {
+                    let mut pointers = Pointers::default();
+                    let at = pointers.point(self, place.variables[variable], 1);
+                    if codes.blocks == 1 {
+                        let value = load(&mut self.code, at);
+                        self.store_lanes(value, to, codes.lanes);
+                        continue;
+                    }
+                    let left = self.code.constant(codes.blocks.into());
+                    let step = pointers.lane_step(self, 1);
+                    let head = self.code.label();
+                    self.code.bind(head);
+                    let value = load(&mut self.code, at);
+                    self.store_lanes(value, to, codes.lanes);
+                    pointers.advance(&mut self.code, step);
+                    self.code.advance(left, -1);
+                    self.code.emit(Op::Bne, &[left.into(), Arg::Zero, head.into()]);
+                }
+            }
+        }
+    }
+
+    /// Puts the first `lanes` numbers of `value` to where `to` points, and moves it behind them.
+    fn store_lanes(&mut self, value: Reg, to: Reg, lanes: u32) {
+        for lane in 0..i64::from(lanes) {
+            let number = self.code.def_x(Op::VExtract, &[value.into(), lane.into()]);
+            self.code.emit(Op::Sh, &[number.into(), (2 * lane).into(), to.into()]);
+        }
+        self.code.advance(to, i64::from(2 * lanes));
     }
 
     /// Keeps where rings have turned to for the next launch.

@@ -22,7 +22,7 @@ use super::hoist::loops;
 use super::schedule::{Constants, constants, is_dma};
 use super::{Context, copies, dead, memory};
 use crate::ir::flow::{label_positions, laid_out};
-use crate::ir::{Arg, Code, File, Inst, Item, Origin, Reg};
+use crate::ir::{Arg, Code, File, HOST, Inst, Item, Origin, Reg};
 use crate::regalloc::liveness::{depths, intervals};
 
 /// Registers that may be taken at once in a loop that keeps places in registers: scalar, vector.
@@ -156,8 +156,8 @@ fn places(code: &Code, range: &Range<usize>) -> Vec<Place> {
             (None, array) => place.array = array,
             _ => {}
         }
-        // An access that has its place in the code cannot become a copy that goes.
-        if fixed[at] {
+        // An access that has its place in the code cannot become a copy that goes, nor one that somebody else is to see.
+        if fixed[at] || inst.array == Some(HOST) {
             refused.insert(cell);
         }
         place.accesses.push(at);

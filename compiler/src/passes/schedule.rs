@@ -12,7 +12,8 @@
 //!
 //! Two accesses to one memory may be exchanged where both only read, where their addresses differ by a known distance that
 //! is long enough, or where lowering named different arrays ([`crate::ir::Inst::array`]). Accesses to CSRs stay in order
-//! with each other and with all memories, since they start and observe the DMA engine; counters are read where they stand.
+//! with each other and with all memories, since they start and observe the DMA engine; counters are read where they stand, and so
+//! are the words that a host and the program share.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +24,7 @@ use fenn_isa::{Class, Op, Role};
 
 use super::{Context, Memory, memory};
 use crate::ir::flow::{Flow, Liveness};
-use crate::ir::{Arg, Code, File, Inst, Item, Reg};
+use crate::ir::{Arg, Code, File, HOST, Inst, Item, Reg};
 use crate::regalloc::liveness::{Interval, intervals};
 
 /// How far ahead an instruction may be taken from, in instructions.
@@ -473,6 +474,9 @@ pub(super) fn is_dma(inst: &Inst) -> bool {
 }
 
 fn effect(inst: &Inst) -> Effect {
+    if inst.array == Some(HOST) {
+        return Effect::Everything;
+    }
     match inst.op.spec().class {
         Class::Csr if is_dma(inst) => Effect::Device,
         Class::Csr => Effect::Everything,

@@ -47,7 +47,8 @@ pub(super) fn contents(
         }
     }
     // Whoever starts the program without a host has one sample without spikes.
-    if let Some(count) = placement.count {
+    let ready = placement.stream.map(|stream| stream.ready);
+    for count in placement.count.into_iter().chain(ready) {
         scalar.put_words(count as usize, [1]);
     }
     for input in &placement.inputs {

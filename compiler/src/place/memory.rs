@@ -96,6 +96,12 @@ impl Allocator {
         address
     }
 
+    /// Lets what is taken next begin at a multiple of `unit`.
+    pub(super) fn align(&mut self, space: Space, unit: u32) {
+        let next = &mut self.next[space as usize];
+        *next = next.next_multiple_of(u64::from(unit));
+    }
+
     /// As [`Allocator::take`], of an array whose layout was chosen.
     pub(super) fn take_laid_out(
         &mut self,

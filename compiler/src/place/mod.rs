@@ -19,11 +19,12 @@
 //! Not here: the code.
 
 use fenn_isa::image::Segment;
+use fenn_isa::image::manifest::{STREAM_UNIT, Stream};
 use fenn_isa::memory::{LANES, Space, VECTOR_BYTES};
 
 use crate::backend::Options;
 use crate::kernel::Kernel;
-use crate::network::{Delays, Network, Population, Quantity, Readout, Source, StatePolicy, Values, Window};
+use crate::network::{Delays, Network, Output, Population, Quantity, Readout, Source, StatePolicy, Values, Window};
 use crate::regalloc::{SCALAR_SPILL_BYTES, VECTOR_SPILL_BYTES};
 
 mod assign;
@@ -76,6 +77,10 @@ pub struct Placement {
     pub count: Option<u32>,
     /// Where several samples' costs are noted.
     pub marks: Option<u32>,
+    /// The words in which a host and the running program say how far they are, where they do.
+    pub stream: Option<Stream>,
+    /// One for each of the network's outputs: where its numbers are brought for a host that cannot wait for the program's end.
+    pub codes: Vec<Option<Codes>>,
     /// The table of counters and its rows, if there is one.
     pub counters: Option<(u32, u32)>,
     /// Initial contents.
@@ -217,6 +222,32 @@ pub enum Home {
     },
 }
 
+/// Numbers of an output in scalar memory: of each vector the first `lanes`, vector by vector, step by step. The samples of a launch
+/// follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Codes {
+    /// Of the first number.
+    pub address: u32,
+    /// How many of a vector's are kept: an even number.
+    pub lanes: u32,
+    /// Vectors of one step.
+    pub blocks: u32,
+    /// Steps of one sample.
+    pub steps: u32,
+}
+
+impl Codes {
+    /// Bytes of one step.
+    pub fn step_bytes(&self) -> u32 {
+        2 * self.lanes * self.blocks
+    }
+
+    /// Bytes of one sample.
+    pub fn sample_bytes(&self) -> u32 {
+        self.steps.saturating_mul(self.step_bytes())
+    }
+}
+
 /// Sums of a variable that are due in later updates: those for block `b` that are due `d` updates after the next one are, `t`
 /// updates after the first, at byte `2·row + (2·(b·slots + d + t) mod bytes)` of each lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -286,18 +317,29 @@ pub fn place(network: &Network, options: &Options) -> Result<Placement, DoesNotF
     if options.ready_flag {
         placement.ready_flag = Some(allocator.take("ready flag".to_owned(), Space::Scalar, 4, None));
     }
-    if samples > 1 {
+    if options.stream {
+        let done = allocator.take("samples done".to_owned(), Space::Scalar, 4, None);
+        let bytes = 16 * u64::from(samples);
+        placement.marks = Some(allocator.take("cost of each sample".to_owned(), Space::Scalar, bytes, None));
+        // What a host writes while the program runs is apart from what that writes.
+        allocator.align(Space::Scalar, STREAM_UNIT);
+        placement.count = Some(allocator.take("samples of a launch".to_owned(), Space::Scalar, 4, None));
+        let ready = allocator.take("samples provided".to_owned(), Space::Scalar, 4, None);
+        allocator.align(Space::Scalar, STREAM_UNIT);
+        placement.stream = Some(Stream { ready, done });
+    } else if samples > 1 {
         placement.count = Some(allocator.take("samples of a launch".to_owned(), Space::Scalar, 4, None));
         let bytes = 8 * (u64::from(samples) + 1);
         placement.marks = Some(allocator.take("cost of each sample".to_owned(), Space::Scalar, bytes, None));
     }
+    placement.codes = codes(network, options, &mut allocator);
     let (groups, actions) = plan::plan(network);
     let mut drafts = draft::drafts(network, options, groups);
     placement.rings = rings(network, &mut allocator);
     let depths = Depths::of(network);
     for index in 0..network.populations.len() {
         let lane = draft::lane_variables(network, &drafts, index);
-        placement.populations.push(population(network, index, &lane, &depths, samples, &mut allocator));
+        placement.populations.push(population(network, index, &lane, &depths, options, &mut allocator));
     }
     tables(network, &mut placement, &mut allocator);
     if draws_random_numbers(network) {
@@ -307,10 +349,13 @@ pub fn place(network: &Network, options: &Options) -> Result<Placement, DoesNotF
     draft::lay_out(network, &placement, &mut drafts);
     placement.choices = choose::settle(network, &placement, options, &mut drafts, &allocator);
     (placement.bundles, placement.actions) = assign::place(network, &placement, &drafts, &actions, &mut allocator);
+    let host_writes = if options.stream { STREAM_UNIT } else { 1 };
+    allocator.align(Space::Scalar, host_writes);
     for index in 0..network.inputs.len() {
         let place = input(network, index, depths.inputs[index], &placement.bundles, options, &mut allocator);
         placement.inputs.push(place);
     }
+    allocator.align(Space::Scalar, host_writes);
     if options.counters {
         let rows = PHASES_BESIDES + placement.actions.len() as u32;
         let bytes = 16 * u64::from(rows);
@@ -433,9 +478,10 @@ fn population(
     index: usize,
     lane: &[usize],
     depths: &Depths,
-    samples: u32,
+    options: &Options,
     allocator: &mut Allocator,
 ) -> PopulationPlace {
+    let samples = options.batch.get();
     let population = &network.populations[index];
     let Population { name, size, kernel, .. } = population;
     let blocks = size.div_ceil(LANES as u32);
@@ -487,7 +533,7 @@ fn population(
     };
     let copies = (0..variables.len())
         .map(|variable| {
-            let copied = (is_lane(variable) || samples > 1) && read(variable);
+            let copied = (is_lane(variable) || samples > 1) && read(variable) && !options.stream;
             copied.then(|| beside("at the end", variable, samples))
         })
         .collect();
@@ -529,6 +575,23 @@ fn population(
     });
     let kept = kept.collect();
     PopulationPlace { blocks, variables, initial, copies, parameters, events, tables: Vec::new(), records, kept }
+}
+
+/// Where the outputs' numbers are brought at the end of each run, if a host reads them while the program goes on.
+fn codes(network: &Network, options: &Options, allocator: &mut Allocator) -> Vec<Option<Codes>> {
+    let mut place = |output: &Output| {
+        let Quantity::Variable(variable) = output.quantity else { return None };
+        let population = &network.populations[output.population];
+        let slot = &population.kernel.variables[variable];
+        let blocks = population.size.div_ceil(LANES as u32);
+        let lanes = if blocks == 1 { population.size.next_multiple_of(2) } else { LANES as u32 };
+        let steps = if output.readout == Readout::Last { 1 } else { network.steps };
+        let codes = Codes { address: 0, lanes, blocks, steps };
+        let bytes = u64::from(codes.step_bytes()) * u64::from(steps) * u64::from(options.batch.get());
+        let name = format!("{}.{} for the host", population.name, slot.name);
+        Some(Codes { address: allocator.take(name, Space::Scalar, bytes, Some(slot.ty.format)), ..codes })
+    };
+    network.outputs.iter().map(|output| if options.stream { place(output) } else { None }).collect()
 }
 
 /// Places the tables of all kernels; equal ones once.

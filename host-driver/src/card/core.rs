@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fenn_isa::image::Image;
+use fenn_isa::image::manifest::STREAM_UNIT;
 use fenn_isa::memory::{MachineConfig, Space};
 use fenn_isa::soc::{self, CardRegister, CoreRegister, control, status};
 
@@ -25,9 +26,13 @@ use super::{
     CoreState, Deadline, Region, Transport, TransportError, acknowledge, fault, reset, stands_still, state,
     take_bus_error, write_control,
 };
-use crate::device::{Device, Finished, Limit};
+use crate::device::{Device, Finished, Limit, Meanwhile, Watched};
 use crate::error::{CardError, DeviceError, Exceeded};
 
+/// Looks at a word that is watched before the first pause between two of them, and that pause.
+const EAGER_LOOKS: u32 = 16;
+/// See [`EAGER_LOOKS`].
+const FIRST_WATCH: Duration = Duration::from_micros(10);
 /// The first pause between two looks at a core that raises no interrupt by itself.
 const FIRST_LOOK: Duration = Duration::from_micros(100);
 /// The longest that one core has the transport for while others are in use.
@@ -169,9 +174,7 @@ impl<T: Transport> Core<T> {
     /// Whether the program has set its ready flag.
     fn is_ready(&self) -> Result<bool, DeviceError> {
         let Some(flag) = self.ready_flag else { return Ok(false) };
-        let mut word = [0; 4];
-        self.read_place(self.place(Space::Scalar, flag, word.len())?, &mut word)?;
-        Ok(word != [0; 4])
+        Ok(self.word(flag)? != 0)
     }
 
     /// Waits for an interrupt, or for `pause`.
@@ -300,37 +303,21 @@ impl<T: Transport> Device for Core<T> {
     }
 
     fn wait(&mut self, limit: Limit) -> Result<Finished, DeviceError> {
-        if !self.is_running() {
-            self.running = false;
-            return Err(DeviceError::NotRunning);
+        match self.look_until(None, limit)? {
+            Watched::Ended(finished) => Ok(finished),
+            // Nothing is watched.
+            Watched::Changed(_) => Err(DeviceError::NotRunning),
         }
-        let begin = Instant::now();
-        let mut before = None;
-        let mut pause = FIRST_LOOK;
-        loop {
-            let mut state = self.state()?;
-            if !state.running {
-                return self.finish(state);
-            }
-            if self.is_ready()? {
-                self.halt()?;
-                state = self.state()?;
-                return Ok(Finished { instructions: state.instructions, cycles: state.cycles });
-            }
-            let CoreState { instructions, pc, .. } = state;
-            if instructions.saturating_sub(*before.get_or_insert(instructions)) >= limit.instructions {
-                return Err(DeviceError::Limit { limit: Exceeded::Instructions(limit.instructions), pc: Some(pc) });
-            }
-            let left = limit.time.saturating_sub(begin.elapsed());
-            if left.is_zero() {
-                return Err(DeviceError::Limit { limit: Exceeded::Time(limit.time), pc: Some(pc) });
-            }
-            let longest = if self.shared.in_use() > 1 { LOOK_IN_TURN } else { self.shared.settings.look };
-            // With an interrupt there is no hurry to look.
-            let waits = self.shared.capabilities.interrupts && self.ready_flag.is_none();
-            self.pause(if waits { longest } else { pause.min(longest) }.min(left))?;
-            pause = (2 * pause).min(longest);
-        }
+    }
+
+    /// Scalar memory is reached while a core runs, unless what is written takes its neighbours with it.
+    fn meanwhile(&self) -> Meanwhile {
+        let alignment = self.shared.capabilities.alignment;
+        if alignment <= STREAM_UNIT { Meanwhile::Overlapped } else { Meanwhile::Nothing }
+    }
+
+    fn watch(&mut self, address: u32, value: u32, limit: Limit) -> Result<Watched, DeviceError> {
+        self.look_until(Some((address, value)), limit)
     }
 
     fn halt(&mut self) -> Result<(), DeviceError> {
@@ -346,6 +333,61 @@ impl<T: Transport> Device for Core<T> {
         })?;
         self.running = false;
         Ok(())
+    }
+}
+
+impl<T: Transport> Core<T> {
+    /// Looks at the core until its program has ended, or a word that is watched is another than this.
+    fn look_until(&mut self, watched: Option<(u32, u32)>, limit: Limit) -> Result<Watched, DeviceError> {
+        if !self.is_running() {
+            self.running = false;
+            return Err(DeviceError::NotRunning);
+        }
+        let begin = Instant::now();
+        let mut before = None;
+        let mut eager = if watched.is_some() { EAGER_LOOKS } else { 0 };
+        let mut pause = if watched.is_some() { FIRST_WATCH } else { FIRST_LOOK };
+        loop {
+            if let Some((address, value)) = watched {
+                let word = self.word(address)?;
+                if word != value {
+                    return Ok(Watched::Changed(word));
+                }
+            }
+            let mut state = self.state()?;
+            if !state.running {
+                return self.finish(state).map(Watched::Ended);
+            }
+            if self.is_ready()? {
+                self.halt()?;
+                state = self.state()?;
+                return Ok(Watched::Ended(Finished { instructions: state.instructions, cycles: state.cycles }));
+            }
+            let CoreState { instructions, pc, .. } = state;
+            if instructions.saturating_sub(*before.get_or_insert(instructions)) >= limit.instructions {
+                return Err(DeviceError::Limit { limit: Exceeded::Instructions(limit.instructions), pc: Some(pc) });
+            }
+            let left = limit.time.saturating_sub(begin.elapsed());
+            if left.is_zero() {
+                return Err(DeviceError::Limit { limit: Exceeded::Time(limit.time), pc: Some(pc) });
+            }
+            if eager > 0 {
+                eager -= 1;
+                continue;
+            }
+            let longest = if self.shared.in_use() > 1 { LOOK_IN_TURN } else { self.shared.settings.look };
+            // With an interrupt there is no hurry to look.
+            let waits = self.shared.capabilities.interrupts && self.ready_flag.is_none() && watched.is_none();
+            self.pause(if waits { longest } else { pause.min(longest) }.min(left))?;
+            pause = (2 * pause).min(longest);
+        }
+    }
+
+    /// A word of scalar memory.
+    fn word(&self, address: u32) -> Result<u32, DeviceError> {
+        let mut word = [0; 4];
+        self.read_place(self.place(Space::Scalar, address, word.len())?, &mut word)?;
+        Ok(u32::from_le_bytes(word))
     }
 }
 

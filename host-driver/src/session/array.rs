@@ -6,7 +6,7 @@
 //! Not here: what the numbers mean for the result (see [`super::readout`]).
 
 use fenn_isa::fixed::Format;
-use fenn_isa::image::manifest::{Data, SpikeArray, ValueArray};
+use fenn_isa::image::manifest::{CodeArray, Data, SpikeArray, ValueArray};
 use fenn_isa::memory::{LANES, Space, VECTOR_BYTES};
 
 use crate::device::Device;
@@ -55,6 +55,7 @@ impl Array {
         match data {
             Data::Spikes(array) => Spikes::read(device, array, neurons, sample).map(Self::Spikes),
             Data::Values(array) => Values::read(device, array, neurons, sample).map(Self::Values),
+            Data::Codes(array) => Values::read_codes(device, array, neurons, sample).map(Self::Values),
         }
     }
 }
@@ -119,6 +120,29 @@ impl Values {
             }
         }
         let rows = bytes.chunks_exact(row as usize);
+        let codes = rows.flat_map(|row| row.chunks_exact(2).take(neurons as usize));
+        let codes = codes.map(|code| i16::from_le_bytes([code[0], code[1]])).collect();
+        Ok(Self { neurons, steps: array.steps, format: array.format, codes })
+    }
+
+    fn read_codes(
+        device: &mut impl Device,
+        array: &CodeArray,
+        neurons: u32,
+        sample: u32,
+    ) -> Result<Self, SessionError> {
+        // A checked manifest's arrays lie in a memory, so neither is large.
+        let row = CodeArray::row_bytes(neurons) as usize;
+        let mut bytes = vec![0; row * array.steps as usize];
+        let first = array.address.wrapping_add(sample.wrapping_mul(array.sample_stride));
+        if array.steps == 1 || array.step_stride as usize == row {
+            device.read(Space::Scalar, first, &mut bytes)?;
+        } else {
+            for (row, step) in bytes.chunks_exact_mut(row).zip(0..) {
+                device.read(Space::Scalar, first.wrapping_add(step * array.step_stride), row)?;
+            }
+        }
+        let rows = bytes.chunks_exact(row);
         let codes = rows.flat_map(|row| row.chunks_exact(2).take(neurons as usize));
         let codes = codes.map(|code| i16::from_le_bytes([code[0], code[1]])).collect();
         Ok(Self { neurons, steps: array.steps, format: array.format, codes })

@@ -13,7 +13,7 @@
 
 use std::fs::File;
 use std::io;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering, fence};
 
 use vm_memory::mmap::MmapRegion;
 use vm_memory::{FileOffset, VolatileMemory, VolatileSlice};
@@ -66,14 +66,16 @@ impl Mapping {
         Some(())
     }
 
-    /// Copies the bytes from byte `offset` on.
+    /// Copies the bytes from byte `offset` on, before anything that is read or written after it.
     pub(super) fn read_bytes(&self, offset: usize, out: &mut [u8]) -> Option<()> {
         self.part(offset, out.len())?.copy_to(out);
+        fence(Ordering::Acquire);
         Some(())
     }
 
-    /// Copies `bytes` to byte `offset` and on.
+    /// Copies `bytes` to byte `offset` and on, after everything that was read or written before it.
     pub(super) fn write_bytes(&mut self, offset: usize, bytes: &[u8]) -> Option<()> {
+        fence(Ordering::Release);
         self.part(offset, bytes.len())?.copy_from(bytes);
         Some(())
     }

@@ -10,7 +10,7 @@ use fenn_host::dataset::Spike;
 use fenn_isa::fixed::Format;
 use fenn_isa::image::manifest::{
     Batch, Data, Encoding, EntryPoint, Input, InputSpikes, Manifest, Output, Population, Readout, Recording,
-    SpikeArray, StatePolicy, VERSION, ValueArray, Variable, Window,
+    SpikeArray, StatePolicy, Stream, VERSION, ValueArray, Variable, Window,
 };
 use fenn_isa::image::{Image, Segment};
 use fenn_isa::memory::{MachineConfig, Space};
@@ -181,8 +181,64 @@ pub(crate) fn image_of_batch(readout: Readout) -> Image {
     let manifest = image.manifest.as_mut().expect("made with one");
     manifest.entry_points.retain(|entry| entry.name == "run");
     manifest.entry_points[0].address = 0;
-    manifest.batch = Batch { samples: BATCH, count: Some(0x200), marks: Some(0x240) };
+    manifest.batch = Batch { samples: BATCH, count: Some(0x200), marks: Some(0x240), stream: None };
     image
+}
+
+/// Places of the program of [`image_of_stream`].
+pub(crate) const PLACES: u32 = 4;
+/// Instructions from a streamed run's first mark to its second.
+pub(crate) const STREAMED_RUN: u64 = 2 + 3 + 14 * STEPS as u64 + 2;
+
+/// The same program over samples that come while it runs, with what the lines `before` do between waiting for a sample and
+/// the first step, and `behind` between the last mark and saying that the sample is done. `s2` has the number of samples done.
+pub(crate) fn image_of_stream(before: &[&str], behind: &[&str]) -> Image {
+    let lines = [
+        &["csrrwi zero, mcountinhibit, 0", "addi s2, zero, 0", "turn:"][..],
+        &["addi t1, zero, 0", "addi t2, zero, 0x100", "addi t3, zero, 0x80"],
+        &["addi s0, zero, 4", "addi s1, zero, 0x240", "wait:"],
+        &["lw t5, 0x200(zero)", "beq t5, s2, end", "lw t5, 0x204(zero)", "beq t5, s2, wait"],
+        before,
+        &["csrrs t5, mcycle, zero", "sw t5, 0(s1)", "csrrs t5, minstret, zero", "sw t5, 4(s1)"],
+        &["vlui v1, 0", "vlui v2, 1", "addi t4, zero, 4", "step:"],
+        &["lw t0, 0(t1)", "lw t5, 0x40(t1)", "slli t5, t5, 3", "or t0, t0, t5", "vlui v3, 0", "vsel v3, t0, v2"],
+        &["vadd v1, v1, v3", "vstore v1, 0(t3)", "sw t0, 0(t2)", "addi t1, t1, 4", "addi t2, t2, 4"],
+        &["addi t3, t3, 64", "addi t4, t4, -1", "bne t4, zero, step"],
+        &["csrrs t5, mcycle, zero", "sw t5, 8(s1)", "csrrs t5, minstret, zero", "sw t5, 12(s1)"],
+        &["addi s1, s1, 16", "addi s2, s2, 1"],
+        behind,
+        &["sw s2, 0x280(zero)", "addi s0, s0, -1", "bne s0, zero, wait", "jal zero, turn", "end:", "ecall"],
+    ]
+    .concat();
+    let mut image = image(StatePolicy::Reset, Readout::Count);
+    image.segments = vec![Segment::new(Space::Instruction, 0, assembled(&lines))];
+    let manifest = image.manifest.as_mut().expect("made with one");
+    manifest.entry_points.retain(|entry| entry.name == "run");
+    manifest.entry_points[0].address = 0;
+    let stream = Some(Stream { ready: 0x204, done: 0x280 });
+    manifest.batch = Batch { samples: PLACES, count: Some(0x200), marks: Some(0x240), stream };
+    image
+}
+
+/// Code of lines with `label:` and branches to `label`.
+fn assembled(lines: &[&str]) -> Vec<u8> {
+    let mut labels = std::collections::BTreeMap::new();
+    let mut insts = Vec::new();
+    for line in lines {
+        match line.strip_suffix(':') {
+            Some(label) => _ = labels.insert(label, 4 * insts.len() as i64),
+            None => insts.push(*line),
+        }
+    }
+    let resolved = |(index, line): (usize, &&str)| {
+        let last = line.rsplit([' ', ',']).next().unwrap_or(line);
+        match labels.get(last) {
+            Some(to) => line.replace(last, &format!(".{:+}", to - 4 * index as i64)),
+            None => (*line).to_owned(),
+        }
+    };
+    let lines = insts.iter().enumerate().map(resolved);
+    lines.flat_map(|line| text::parse(&line).expect(&line).encode().to_le_bytes()).collect()
 }
 
 /// The same with one input of pixels under a latency code, so that images can be given. Units from 3 on are not seen.

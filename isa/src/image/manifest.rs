@@ -9,13 +9,14 @@
 //! One *run* is `steps` time steps of one sample. One *launch* is what happens between the start of the program and its
 //! end: the runs of one or several samples ([`Batch`]), one after the other. The host writes the inputs' spikes, starts
 //! the program, waits, and reads outputs and recordings. Where state is carried from run to run, runs must be made in
-//! order on one machine.
+//! order on one machine. Where the program has a [`Stream`], the host may also write and read while others' runs are made.
 //!
 //! # Versions
 //!
 //! A manifest of another version is refused, with a message that says which version it is: a program is compiled again
 //! in a second, and a host that guesses what an older or newer compiler meant would be wrong about addresses. Version 1
-//! knew neither lists of spikes nor batches, windows and counters; version 2 not what a program's parts do ([`Work`]).
+//! knew neither lists of spikes nor batches, windows and counters; version 2 neither streams nor what a program's parts do
+//! ([`Work`]).
 //!
 //! Not here: the encoding of data-set files into spikes, which the host does as [`Encoding`] says.
 
@@ -98,12 +99,42 @@ pub struct Batch {
     /// The most samples in one launch, at least 1.
     pub samples: u32,
     /// The word of scalar memory in which the host writes how many samples the launch has, from 1 to
-    /// [`Batch::samples`]. Without it there is always one.
+    /// [`Batch::samples`], or, in a program with a [`Stream`], as is said there. Without it there is always one.
     pub count: Option<u32>,
     /// Where the program writes what its runs cost, in scalar memory: two words before the first run and two after each,
-    /// the lower halves of `mcycle` and `minstret`. The cost of a run is the difference, modulo 2³².
+    /// the lower halves of `mcycle` and `minstret`. The cost of a run is the difference, modulo 2³². In a program with a
+    /// [`Stream`] there are four words for each sample, two from before and two from after its run, so that waiting for the
+    /// host is no part of it.
     pub marks: Option<u32>,
+    /// How samples are handed over and results taken away while the program runs, where that can be done.
+    pub stream: Option<Stream>,
 }
+
+/// How a host and a running program hand samples and results to each other: two words of scalar memory, which a host reaches
+/// while a program runs, as it does inputs and, in a program with a stream, outputs.
+///
+/// The places of [`Batch::samples`] samples are a ring: sample `k` of a launch, counted from 0, has place `k % samples`, and
+/// a launch may have any number of samples up to 2³² − 2. When `k` samples are done, the program waits until the word
+/// [`Batch::count`] is `k`, which ends the launch, or the word `ready` is not `k`; then it runs sample `k`, and writes `k + 1` to
+/// `done` when outputs and marks are in their places.
+///
+/// So a host writes `done = 0`, and to `count` the number of samples, or 2³² − 1 while it does not know; writes a sample's
+/// inputs before it counts it in `ready`; and leaves a place alone until it has seen in `done` that its sample is done, and
+/// read what it wants of it. A launch of at most [`Batch::samples`] samples that are all there is `count = ready`.
+///
+/// What the host writes while the program runs (`count`, `ready` and inputs) shares no 64 bytes with what the program writes,
+/// so that a host which reaches memory in units of up to so many bytes can write parts of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stream {
+    /// The word in which the host writes how many samples it has provided in this launch; a multiple of 4.
+    pub ready: u32,
+    /// The word in which the program writes how many of them are done; a multiple of 4.
+    pub done: u32,
+}
+
+/// Units in which a host may write to what a running program reads, without touching what that program writes: see [`Stream`].
+pub const STREAM_UNIT: u32 = 64;
 
 /// Spikes the host provides.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -164,7 +195,8 @@ pub struct SpikeArray {
     pub sample_stride: u32,
 }
 
-/// A list of spikes in scalar memory, with one part for each step of each sample of a launch, one part after the other.
+/// A list of spikes in scalar memory, with one part for each step of each sample of a launch, one part after the other; in a
+/// program with a [`Stream`] the first part of sample `b` is at `address + b·sample_bytes`, whatever came before.
 ///
 /// A part begins with a word that holds the address behind the part, which is where the next one begins. Then follows
 /// the word `base + scale·n` (modulo 2³²) for each neuron `n` that spikes in the step, in rising order.
@@ -203,6 +235,24 @@ pub struct ValueArray {
     pub format: Format,
 }
 
+/// One 16-bit number per neuron, for one or several steps, in scalar memory: outputs that a host reads while the program runs.
+///
+/// Neuron `n` in step `t` (of those kept) of sample `b` is the halfword at `address + b·sample_stride + t·step_stride + 2·n`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CodeArray {
+    /// In scalar memory, a multiple of 4.
+    pub address: u32,
+    /// How many steps are kept; 1 for the state at the end.
+    pub steps: u32,
+    /// Bytes from one step to the next, a multiple of 4.
+    pub step_stride: u32,
+    /// Bytes from one sample of a launch to the next, a multiple of 4.
+    pub sample_stride: u32,
+    /// How the numbers are read.
+    pub format: Format,
+}
+
 /// Where results are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -211,6 +261,8 @@ pub enum Data {
     Spikes(SpikeArray),
     /// Numbers.
     Values(ValueArray),
+    /// Numbers in scalar memory.
+    Codes(CodeArray),
 }
 
 /// A result: one number per neuron after its readout, the largest being the class.
@@ -476,6 +528,9 @@ impl Manifest {
             if data.steps() > self.steps {
                 return wrong(name, "a run has no more steps than that");
             }
+            if self.batch.stream.is_some() && matches!(data, Data::Values(_)) {
+                return wrong(name, "what is read while the program runs is in scalar memory");
+            }
         }
         for Recording { name, neurons, window, data, .. } in &self.recordings {
             data.check(&size(name, *neurons))?;
@@ -528,22 +583,32 @@ impl Size<'_> {
 
 impl Batch {
     /// One sample in every launch.
-    pub const ONE: Self = Self { samples: 1, count: None, marks: None };
+    pub const ONE: Self = Self { samples: 1, count: None, marks: None, stream: None };
+
+    /// Bytes of all marks.
+    fn mark_bytes(&self) -> u64 {
+        let samples = u64::from(self.samples);
+        if self.stream.is_some() { 16 * samples } else { 8 * (samples + 1) }
+    }
 
     fn check(&self, config: &MachineConfig) -> Result<(), ManifestError> {
         let wrong = |what| Err(ManifestError::Inconsistent { name: "batch".to_owned(), what });
         if self.samples == 0 {
             return wrong("a launch has at least one sample");
         }
-        if self.samples > 1 && self.count.is_none() {
+        if (self.samples > 1 || self.stream.is_some()) && self.count.is_none() {
             return wrong("nothing says how many samples a launch has");
         }
-        if [self.count, self.marks].into_iter().flatten().any(|address| !address.is_multiple_of(4)) {
+        let (ready, done) = (self.stream.map(|stream| stream.ready), self.stream.map(|stream| stream.done));
+        if [self.count, self.marks, ready, done].into_iter().flatten().any(|address| !address.is_multiple_of(4)) {
             return wrong("an address is not a multiple of 4");
         }
-        let count_end = self.count.map_or(0, |address| u64::from(address) + 4);
-        let marks_end = self.marks.map_or(0, |address| u64::from(address) + 8 * (u64::from(self.samples) + 1));
-        inside("batch", Space::Scalar, count_end.max(marks_end), config)
+        if ready.is_some() && (ready == done || self.count == ready || self.count == done) {
+            return wrong("a word is two things at once");
+        }
+        let words_end = [self.count, ready, done].into_iter().flatten().max().map_or(0, |word| u64::from(word) + 4);
+        let marks_end = self.marks.map_or(0, |address| u64::from(address) + self.mark_bytes());
+        inside("batch", Space::Scalar, words_end.max(marks_end), config)
     }
 }
 
@@ -553,6 +618,7 @@ impl Data {
         match self {
             Self::Spikes(array) => array.steps,
             Self::Values(array) => array.steps,
+            Self::Codes(array) => array.steps,
         }
     }
 
@@ -560,6 +626,7 @@ impl Data {
         match self {
             Self::Spikes(array) => array.check(size),
             Self::Values(array) => array.check(size),
+            Self::Codes(array) => array.check(size),
         }
     }
 }
@@ -620,6 +687,26 @@ impl ValueArray {
             return size.wrong("its vectors lie on top of each other");
         };
         size.inside(Space::Vector, u64::from(address) + end)
+    }
+}
+
+impl CodeArray {
+    /// Bytes of one step's numbers: whole words.
+    pub fn row_bytes(neurons: u32) -> u64 {
+        4 * u64::from(neurons.div_ceil(2))
+    }
+
+    fn check(&self, size: &Size<'_>) -> Result<(), ManifestError> {
+        let Self { address, steps, step_stride, sample_stride, format: _ } = *self;
+        if size.neurons == 0 || steps == 0 {
+            return size.wrong("it is empty");
+        }
+        if [address, step_stride, sample_stride].iter().any(|n| !n.is_multiple_of(4)) {
+            return size.wrong("an address or a stride is not a multiple of 4");
+        }
+        let end = extent(Self::row_bytes(size.neurons), &[(steps, step_stride), (size.samples, sample_stride)]);
+        let Some(end) = end else { return size.wrong("its words lie on top of each other") };
+        size.inside(Space::Scalar, u64::from(address) + end)
     }
 }
 

@@ -63,6 +63,9 @@ Data files:
                        with the names sample, step (or time_ms), unit
 Labels: IDX, NPY or CSV with one number per sample.
 
+On a card, a program made with fenn-cc --stream is given samples and gives results while others
+run, unless --batch, --recordings or --report asks for launches; the summary says which.
+
 Examples:
   fenn-run mnist.elf --data t10k-images-idx3-ubyte.gz --labels t10k-labels-idx1-ubyte.gz
   fenn-run yin-yang.elf --data spikes.npy --labels labels.npy --jobs 2 --report report.html

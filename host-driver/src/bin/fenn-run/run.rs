@@ -68,7 +68,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE.npz", value_hint = ValueHint::FilePath)]
     recordings: Option<PathBuf>,
 
-    /// Hand over N samples per launch, where the program takes so many [default: as many as it takes]
+    /// Hand over N samples per launch, where the program takes so many, and none while it runs [default: as many as it takes]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     batch: Option<u32>,
 
