@@ -9,7 +9,8 @@
 //! share a launch, that of the first launch that fails.
 //!
 //! Invariant: only [`Evaluation::wall`], [`Evaluation::jobs`] and what follows from them differ between two
-//! evaluations of the same program and data.
+//! evaluations of the same program and data, and the cycles of each device's first launch: its branch target buffer is
+//! empty then, and keeps what it has learned from launch to launch, as that of a core in hardware does.
 //!
 //! Not here: figures and pages (see [`crate::report`]).
 

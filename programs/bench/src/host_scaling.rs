@@ -30,6 +30,8 @@ pub const PROGRAM: Program = Program {
 
 /// Least speedup on two cores.
 const GATE: f64 = 1.8;
+/// Two workers that are given less of the cores than this can tell nothing.
+const LEAST_GIVEN: f64 = 1.7;
 const SEED: u64 = 1;
 
 /// A network and its samples.
@@ -41,14 +43,29 @@ struct Case {
 
 /// What two workers came to.
 struct Measured {
-    /// Shortest evaluations with one and with two workers.
-    shortest: [Duration; 2],
-    /// Processor time of all evaluations with one and with two workers, where the system tells.
-    processor: Option<[Duration; 2]>,
+    /// The shortest evaluations with one and with two workers.
+    shortest: [Evaluated; 2],
+    /// Processor time of all evaluations with two workers, of that of all with one, where the system tells.
+    processor: Option<f64>,
     /// Samples of which anything differs.
     different: usize,
     samples: usize,
     instructions: u64,
+}
+
+/// What an evaluation took.
+#[derive(Debug, Clone, Copy)]
+struct Evaluated {
+    wall: Duration,
+    /// Of all threads, where the system tells.
+    processor: Option<Duration>,
+}
+
+impl Evaluated {
+    /// How many cores it was given.
+    fn cores(self) -> Option<f64> {
+        Some(self.processor?.as_secs_f64() / self.wall.as_secs_f64().max(1e-9))
+    }
 }
 
 fn run(options: &Options<'_>) -> Result<Outcome, Failure> {
@@ -61,11 +78,16 @@ fn run(options: &Options<'_>) -> Result<Outcome, Failure> {
         let measured = measure(case, rounds)?;
         let name = |what: &str| format!("{}: {what}", case.name);
         let gate = if options.small { Gate::None } else { Gate::AtLeast(GATE) };
-        outcome.lines.push(if cores < 2 {
-            Line::new(Figure::unmeasured(name("times as fast on two cores"), gate, "this host has one core"))
-        } else {
-            Line::new(Figure::new(name("times as fast on two cores"), measured.speedup(), "", gate))
-                .noted(measured.note(rounds))
+        let faster = name("times as fast on two cores");
+        let given = measured.shortest[1].cores().filter(|given| *given < LEAST_GIVEN);
+        outcome.lines.push(match given {
+            _ if cores < 2 => Line::new(Figure::unmeasured(faster, gate, "this host has one core")),
+            Some(given) if !options.small => Line::new(Figure::unmeasured(
+                faster,
+                gate,
+                format!("this host is busy, and gave two workers {given:.2} cores; {}", measured.note(rounds)),
+            )),
+            _ => Line::new(Figure::new(faster, measured.speedup(), "", gate)).noted(measured.note(rounds)),
         });
         let different = Figure::new(name("samples that differ"), measured.different as f64, "", Gate::Exactly(0.0));
         outcome.lines.push(Line::new(different).noted(format!("of {}", measured.samples)));
@@ -82,7 +104,7 @@ fn cases(options: &Options<'_>) -> Result<Vec<Case>, Failure> {
     let samples = samples.iter().cycle().take(count).cloned();
     let mut cases = vec![Case { name: "short runs", image, dataset: Dataset::new(samples, None) }];
     if let Ok(path) = options.data("shd/shd_input_spikes_1.csv") {
-        let image = shd::Kind::Lif.image(options, "nearest", false)?;
+        let image = shd::Kind::Lif.image(options)?;
         let spikes: Vec<Spike> = one::listed(&sample(&path)?);
         let count = if options.small { 4 } else { 128 };
         let dataset = Dataset::new(std::iter::repeat_n(spikes, count), None);
@@ -92,43 +114,61 @@ fn cases(options: &Options<'_>) -> Result<Vec<Case>, Failure> {
 }
 
 fn measure(case: &Case, rounds: usize) -> Result<Measured, Failure> {
-    let with = |jobs: usize| -> Result<(Evaluation, Option<Duration>), Failure> {
+    let with = |jobs: usize| -> Result<(Evaluation, Evaluated), Failure> {
         let options = evaluate::Options { jobs, ..evaluate::Options::default() };
         let before = processor_time();
         let evaluation = evaluate(&case.image, &case.dataset, || Simulator::new(case.image.config), options, |_| ())?;
-        let spent = before.zip(processor_time()).map(|(before, after)| after.saturating_sub(before));
-        Ok((evaluation, spent))
+        let processor = before.zip(processor_time()).map(|(before, after)| after.saturating_sub(before));
+        let evaluated = Evaluated { wall: evaluation.wall, processor };
+        Ok((evaluation, evaluated))
     };
-    let mut shortest = [Duration::MAX; 2];
-    let mut processor = Some([Duration::ZERO; 2]);
+    let mut shortest = [Evaluated { wall: Duration::MAX, processor: None }; 2];
+    let mut processor = Some([0.0; 2]);
     let (mut different, mut instructions) = (0, 0);
     for _ in 0..rounds {
         let (one, two) = (with(1)?, with(2)?);
-        for (index, (evaluation, spent)) in [&one, &two].into_iter().enumerate() {
-            shortest[index] = shortest[index].min(evaluation.wall);
-            match (&mut processor, spent) {
-                (Some(sums), Some(spent)) => sums[index] += *spent,
+        for (index, evaluated) in [one.1, two.1].into_iter().enumerate() {
+            if evaluated.wall < shortest[index].wall {
+                shortest[index] = evaluated;
+            }
+            match (&mut processor, evaluated.processor) {
+                (Some(sums), Some(spent)) => sums[index] += spent.as_secs_f64(),
                 (sums, _) => *sums = None,
             }
         }
-        different += one.0.samples.iter().zip(&two.0.samples).filter(|(a, b)| a != b).count();
-        different += one.0.samples.len().abs_diff(two.0.samples.len());
+        different += differences(&one.0, &two.0);
         instructions = one.0.instructions.total;
     }
+    let processor = processor.map(|[one, two]| two / f64::max(one, 1e-9));
     Ok(Measured { shortest, processor, different, samples: case.dataset.len(), instructions })
 }
 
+/// Samples that are not the same in both; cycles apart, of which a machine's first run takes a few more or less, because it knows
+/// no branches yet.
+fn differences(one: &Evaluation, two: &Evaluation) -> usize {
+    let unlike = |a: &evaluate::Sample, b: &evaluate::Sample| {
+        (a.class, &a.codes, a.finished.instructions) != (b.class, &b.codes, b.finished.instructions)
+    };
+    let pairs = one.samples.iter().zip(&two.samples);
+    pairs.filter(|(a, b)| unlike(a, b)).count() + one.samples.len().abs_diff(two.samples.len())
+}
+
 impl Measured {
+    /// In s.
+    fn seconds(&self) -> [f64; 2] {
+        self.shortest.map(|evaluated| evaluated.wall.as_secs_f64())
+    }
+
     fn speedup(&self) -> f64 {
-        self.shortest[0].as_secs_f64() / self.shortest[1].as_secs_f64().max(1e-9)
+        let [one, two] = self.seconds();
+        one / two.max(1e-9)
     }
 
     fn note(&self, rounds: usize) -> String {
-        let [one, two] = self.shortest.map(|time| time.as_secs_f64());
-        let processor = self.processor.map_or(String::new(), |sums| {
-            let [one, two] = sums.map(|sum| sum.as_secs_f64());
-            format!("; two workers took {:.2} times the processor time", two / one.max(1e-9))
-        });
+        let [one, two] = self.seconds();
+        let processor = self
+            .processor
+            .map_or(String::new(), |ratio| format!("; two workers took {ratio:.2} times the processor time"));
         format!("{one:.3} s and {two:.3} s, shortest of {rounds} in turns{processor}")
     }
 }
@@ -154,20 +194,15 @@ fn section(all: &[(&str, Measured)]) -> maud::Markup {
     let rows: Vec<Vec<String>> = all
         .iter()
         .map(|(name, measured)| {
-            let [one, two] = measured.shortest.map(|time| time.as_secs_f64());
+            let [one, two] = measured.seconds();
             let million = measured.instructions as f64 / 1e6;
             let text =
                 [format!("{million:.1}"), format!("{one:.3}"), format!("{two:.3}"), format!("{:.0}", million / two)];
             [vec![(*name).to_owned(), measured.samples.to_string()], text.to_vec()].concat()
         })
         .collect();
-    let groups: Vec<(String, Vec<f64>)> = all
-        .iter()
-        .map(|(name, measured)| {
-            let rates = measured.shortest.map(|time| measured.samples as f64 / time.as_secs_f64().max(1e-9));
-            ((*name).to_owned(), vec![1.0, rates[1] / rates[0]])
-        })
-        .collect();
+    let groups: Vec<(String, Vec<f64>)> =
+        all.iter().map(|(name, measured)| ((*name).to_owned(), vec![1.0, measured.speedup()])).collect();
     html! {
         p {
             "Samples whose runs begin in the same state are handed to workers, each with a machine of its own, in the order of the file. Where state \

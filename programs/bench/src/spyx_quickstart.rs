@@ -356,7 +356,7 @@ fn sample_section(network: &Network, test: &[(Sample, usize)], image: &Image) ->
     }
     Ok(html! {
         p { "The first test sample, of class " (label) "; float64 says " (run.class()) ", 16 bits say " (found.class) "." }
-        (raster("Spikes", "step", 0.0, (STEPS - 1) as f64, &panels, ""))
+        (raster("Spikes", "step", -0.5, STEPS as f64 - 0.5, &panels, ""))
         (curves("Readout", Axis::linear("step"), Axis::linear("potential"), &series,
             "The class is the one with the greatest sum over all steps."))
     })

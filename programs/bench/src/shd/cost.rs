@@ -93,8 +93,9 @@ impl Cost {
         let theirs = self.counts.published_instructions();
         let same_spikes = PUBLISHED_MICROSECONDS * theirs / steps as f64 / PUBLISHED_PER_STEP;
         let per_step = |count: u64| count as f64 / steps as f64;
+        let without = if kind == Kind::Delays { ", which has no delays," } else { "" };
         let spikes = format!(
-            "{:.2} input and {:.2} hidden spikes a step; for as many the published code, which has no delays, would take some \
+            "{:.2} input and {:.2} hidden spikes a step; for as many the published code{without} would take some \
              {same_spikes:.2} µs",
             per_step(input_spikes),
             per_step(hidden_spikes)
@@ -144,15 +145,27 @@ impl Cost {
 /// A published system: µs per step, ms and mJ per sample, nJ per operation as published and with hidden spikes counted.
 struct Published {
     name: &'static str,
+    /// Below a bar.
+    short: &'static str,
     microseconds: f64,
     energy: Option<[f64; 3]>,
 }
 
 const PUBLISHED: [Published; 4] = [
-    Published { name: "FeNN, the board", microseconds: 10.80, energy: Some([19.2, 7.92, 3.57]) },
-    Published { name: "Jetson Orin Nano, GPU", microseconds: 26.28, energy: Some([42.9, 17.6, 7.96]) },
-    Published { name: "Jetson Orin Nano, CPU", microseconds: 42.09, energy: Some([49.7, 20.5, 9.23]) },
-    Published { name: "Loihi", microseconds: 16.79, energy: None },
+    Published { name: "FeNN, the board", short: "FeNN", microseconds: 10.80, energy: Some([19.2, 7.92, 3.57]) },
+    Published {
+        name: "Jetson Orin Nano, GPU",
+        short: "Jetson GPU",
+        microseconds: 26.28,
+        energy: Some([42.9, 17.6, 7.96]),
+    },
+    Published {
+        name: "Jetson Orin Nano, CPU",
+        short: "Jetson CPU",
+        microseconds: 42.09,
+        energy: Some([49.7, 20.5, 9.23]),
+    },
+    Published { name: "Loihi", short: "Loihi", microseconds: 16.79, energy: None },
 ];
 
 /// The table and its bars.
@@ -179,7 +192,7 @@ pub(super) fn section(costs: &[(Kind, &Cost)]) -> Markup {
             ]
         })
         .collect();
-    for Published { name, microseconds, energy } in &PUBLISHED {
+    for Published { name, microseconds, energy, .. } in &PUBLISHED {
         let number = |index: usize, digits: usize| {
             energy.map_or("–".to_owned(), |energy| format!("{:.digits$}", energy[index]))
         };
@@ -188,16 +201,19 @@ pub(super) fn section(costs: &[(Kind, &Cost)]) -> Markup {
             [format!("{microseconds:.2}"), format!("{milliseconds:.2}"), number(0, 1), number(2, 2), number(1, 2)];
         rows.push([vec![(*name).to_owned()], row.to_vec()].concat());
     }
+    // One colour for ours and one for theirs.
+    let group = |name: &str, ours: f64, theirs: f64| (name.to_owned(), vec![ours, theirs]);
     let latency: Vec<(String, Vec<f64>)> = costs
         .iter()
-        .map(|(kind, cost)| (kind.name().to_owned(), vec![cost.microseconds_per_step()]))
-        .chain(PUBLISHED.iter().map(|one| (one.name.to_owned(), vec![one.microseconds])))
+        .map(|(kind, cost)| group(kind.name(), cost.microseconds_per_step(), f64::NAN))
+        .chain(PUBLISHED.iter().map(|one| group(one.short, f64::NAN, one.microseconds)))
         .collect();
     let energy: Vec<(String, Vec<f64>)> = costs
         .iter()
-        .map(|(kind, cost)| (kind.name().to_owned(), vec![cost.millijoules()]))
-        .chain(PUBLISHED.iter().filter_map(|one| Some((one.name.to_owned(), vec![one.energy?[0]]))))
+        .map(|(kind, cost)| group(kind.name(), cost.millijoules(), f64::NAN))
+        .chain(PUBLISHED.iter().filter_map(|one| Some(group(one.short, f64::NAN, one.energy?[0]))))
         .collect();
+    let series = ["this project", "published"];
     html! {
         p {
             "Ours are of the one published sample, from rest: cycles of the simulated core at the published board's clock of 175 MHz. The \
@@ -211,8 +227,8 @@ pub(super) fn section(costs: &[(Kind, &Cost)]) -> Markup {
              steps for that of hidden spikes; with the hidden spikes of its own heat map, 26,882,485, an operation takes \
              less than half."
         }
-        (bars("Time per step", "µs", &["µs"], &latency, "The first are this project's, simulated."))
-        (bars("Energy per sample above idle", "mJ", &["mJ"], &energy, "The first are this project's, estimated from the published board's power."))
+        (bars("Time per step", "µs", &series, &latency, "Ours are simulated, of the published sample."))
+        (bars("Energy per sample above idle", "mJ", &series, &energy, "Ours are estimated from the published board's power."))
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) fn lines(kinds: &[Kind], options: &Options<'_>) -> Result<Vec<Line>, 
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.jobs).build()?;
     let mut lines = Vec::new();
     for kind in kinds {
-        let image = kind.image(options, "nearest", false)?;
+        let image = kind.image(options)?;
         let manifest = image.manifest.as_ref().ok_or("the program has no manifest")?;
         let limit = options.small.then_some(SMALL);
         let dataset = Dataset::read(&path, None, &Shape::from(manifest), Selection { limit, ..Selection::default() })?;

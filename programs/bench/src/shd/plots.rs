@@ -29,7 +29,7 @@ pub(super) fn section(measured: &Measured, inputs: &[Vec<u32>]) -> Markup {
         Series::line("16 bits", 0, over_time(&fixed.hidden)),
         Series::line("float64", 1, over_time(float)).marked(Mark::Dashed),
     ];
-    if let Some(zero) = measured.runs.iter().find(|run| run.rounding == "zero") {
+    if let Some(zero) = measured.towards_zero() {
         series.push(Series::line("16 bits, rounded towards zero", 8, over_time(&zero.hidden)));
     }
     let (ours, theirs) = (counts(&fixed.hidden), counts(float));
