@@ -32,6 +32,12 @@ use crate::session::{Count, Session, bytes_of};
 /// The most bytes of recordings that are kept of all samples together.
 pub const MOST_RECORDED: u64 = 1 << 28;
 
+/// What a worker takes of the data set at once takes about so long, if it is more than a launch: workers on short runs would
+/// otherwise wait for each other at the counters they share.
+const TURN: Duration = Duration::from_millis(1);
+/// The most launches that are taken at once.
+const MOST_LAUNCHES: usize = 256;
+
 /// How to evaluate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
@@ -211,7 +217,7 @@ impl Evaluation {
 
 /// Runs every sample of `dataset` through `image` on devices that `open` makes.
 ///
-/// `progress` is told how many samples are done, from any thread, not necessarily in rising order.
+/// `progress` is told how many samples are done, now and then, from any thread, not necessarily in rising order.
 ///
 /// # Errors
 /// [`EvaluateError`]; on any, no result is given.
@@ -353,19 +359,30 @@ fn run_all<D: Device, P: Fn(usize) + Sync>(
 impl<P: Fn(usize)> Work<'_, P> {
     fn run<D: Device>(&self, session: &mut Session<D>) -> Found {
         let mut found = Found::default();
+        let mut launches = 1;
         while !self.failed.load(Ordering::Relaxed) {
-            let first = self.next.fetch_add(self.batch, Ordering::Relaxed);
+            let first = self.next.fetch_add(launches * self.batch, Ordering::Relaxed);
             if first >= self.dataset.len() {
                 break;
             }
-            let last = (first + self.batch).min(self.dataset.len()) - 1;
-            if let Err(error) = self.launch(session, first..=last, &mut found) {
-                self.failed.store(true, Ordering::Relaxed);
-                found.error = Some((first, error));
-                break;
+            let end = (first + launches * self.batch).min(self.dataset.len());
+            let begin = Instant::now();
+            for first in (first..end).step_by(self.batch) {
+                let last = (first + self.batch).min(end) - 1;
+                if let Err(error) = self.launch(session, first..=last, &mut found) {
+                    self.failed.store(true, Ordering::Relaxed);
+                    found.error = Some((first, error));
+                    return found;
+                }
             }
-            let count = last - first + 1;
+            let count = end - first;
             (self.progress)(self.done.fetch_add(count, Ordering::Relaxed) + count);
+            let took = begin.elapsed();
+            if took < TURN / 2 {
+                launches = (2 * launches).min(MOST_LAUNCHES);
+            } else if took > TURN {
+                launches = (launches / 2).max(1);
+            }
         }
         found
     }

@@ -67,6 +67,7 @@ with_h5py("counts.h5", "<f4", "u1", all_times=[[0.0], [0.0]], all_units=[[0]])
 with_h5py("labels.h5", "<f4", "u1", ("u1", [0]), all_times=[[0.0], [0.0]], all_units=[[0], [0]])
 with_h5py("class.h5", "<f4", "u1", ("i1", [0, -3]), all_times=[[0.0], [0.0]], all_units=[[0], [0]])
 with_h5py("whole-times.h5", "<i4", "u1", all_times=[[0]], all_units=[[0]])
+with_h5py("late.h5", "<f4", "u1", ("u1", [1, 0]), all_times=[[1e-4, 2e-4, 0.9], [0.0]], all_units=[[1, 4, 2], [0]])
 with h5py.File(FOLDER / "fixed.h5", "w", libver=("v110", "v110")) as file:
     file["spikes/times"], file["spikes/units"] = np.zeros((2, 3)), np.zeros((2, 3), dtype=np.uint8)
 with h5py.File(FOLDER / "no-units.h5", "w", libver=("v110", "v110")) as file:

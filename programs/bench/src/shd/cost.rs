@@ -100,13 +100,18 @@ impl Cost {
             per_step(input_spikes),
             per_step(hidden_spikes)
         );
+        let scripted = match kind {
+            Kind::Adaptive => "; the published script has 7.92 by counting steps for hidden spikes",
+            _ => "",
+        };
         let beside = |line: Line, value: &str| if kind == Kind::Adaptive { line.beside(value, SOURCE) } else { line };
         let delays = kind == Kind::Delays;
         let time_gate = if delays { Gate::None } else { Gate::AtMost(PUBLISHED_MICROSECONDS) };
         let code_gate = if delays { Gate::None } else { Gate::AtMost(0.8) };
         vec![
             beside(
-                Line::new(Figure::new(name("time per step"), self.microseconds_per_step(), "µs", time_gate)).noted(spikes),
+                Line::new(Figure::new(name("time per step"), self.microseconds_per_step(), "µs", time_gate))
+                    .noted(spikes),
                 "10.80",
             ),
             Line::new(Figure::new(
@@ -116,10 +121,7 @@ impl Cost {
                 code_gate,
             ))
             .noted(format!("{} of {theirs:.0}", self.finished.instructions)),
-            beside(
-                Line::new(Figure::new(name("time per sample"), self.milliseconds(), "ms", Gate::None)),
-                "12.63",
-            ),
+            beside(Line::new(Figure::new(name("time per sample"), self.milliseconds(), "ms", Gate::None)), "12.63"),
             beside(
                 Line::new(Figure::new(name("energy per sample above idle"), self.millijoules(), "mJ", Gate::None))
                     .noted("an estimate: the published board's 1.48 W above idle times our time"),
@@ -132,10 +134,7 @@ impl Cost {
                     "nJ",
                     Gate::None,
                 ))
-                .noted(format!(
-                    "{} operations, counted; estimated as above; the published script has 7.92 by counting steps for hidden spikes",
-                    self.counts.operations()
-                )),
+                .noted(format!("{} operations, counted; estimated as above{scripted}", self.counts.operations())),
                 "3.57",
             ),
         ]
@@ -221,7 +220,7 @@ pub(super) fn section(costs: &[(Kind, &Cost)]) -> Markup {
              when its adaptation is carried over from sample to sample, as it was there."
         }
         (table(&columns, &rows))
-        p.sub {
+        p {
             "Energy is not measured here. It is time, multiplied by 9.48 − 8.00 = 1.48 W: what the published board drew on average while \
              it ran this data set, less what it drew idle. Other code draws another power. The published script takes the number of \
              steps for that of hidden spikes; with the hidden spikes of its own heat map, 26,882,485, an operation takes \
