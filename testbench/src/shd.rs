@@ -196,9 +196,9 @@ impl Adaptive {
     /// There are not as many adaptations as hidden neurons.
     pub fn run(&self, inputs: &[Vec<u32>], adaptation: &mut [f64]) -> Run {
         let (alpha, rho) = ((-1.0_f64 / 20.0).exp(), (-1.0_f64 / 2000.0).exp());
-        let mut potential = vec![0.0; HIDDEN];
-        let mut silent = vec![0_u32; HIDDEN];
-        let mut out_potential = vec![0.0; OUTPUTS];
+        let mut potential = [0.0; HIDDEN];
+        let mut silent = [0_u32; HIDDEN];
+        let mut out_potential = [0.0; OUTPUTS];
         let mut run = Run { hidden: Vec::new(), scores: vec![0.0; OUTPUTS] };
         for step in 0..STEPS {
             let before = run.hidden.last().cloned().unwrap_or_default();
@@ -221,10 +221,10 @@ impl Adaptive {
                     fired.push(neuron as u32);
                 }
             }
-            for class in 0..OUTPUTS {
+            for (class, potential) in out_potential.iter_mut().enumerate() {
                 let arrives = arriving(&self.hid_out, &before, OUTPUTS, class);
-                out_potential[class] = alpha * out_potential[class] + arrives + self.bias[class];
-                run.scores[class] += out_potential[class];
+                *potential = alpha * *potential + arrives + self.bias[class];
+                run.scores[class] += *potential;
             }
             run.hidden.push(fired);
         }

@@ -256,21 +256,27 @@ fn evaluate_all(image: &Image, test: &[(Sample, usize)], jobs: usize) -> Result<
     Ok(evaluate(image, &dataset, || Simulator::new(image.config), options, |_| ())?)
 }
 
-/// The classes and hidden spikes that the interpreter of NIR graphs finds.
-fn by_reference(path: &Path, test: &[(Sample, usize)]) -> Result<Vec<(usize, Vec<Vec<f64>>)>, Failure> {
+/// What the interpreter of NIR graphs finds of a sample.
+struct ByReference {
+    class: usize,
+    /// Hidden spikes of each step.
+    hidden: Vec<Vec<f64>>,
+}
+
+fn by_reference(path: &Path, test: &[(Sample, usize)]) -> Result<Vec<ByReference>, Failure> {
     let graph = nir_reference::read(path)?;
     let settings = nir_reference::Settings {
         reset: nir_reference::Reset::Subtract,
         spike_from: nir_reference::SpikeFrom::Old,
         ..nir_reference::Settings::new(DT)
     };
-    let run = |(sample, _): &(Sample, usize)| -> Result<_, Failure> {
+    let run = |(sample, _): &(Sample, usize)| -> Result<ByReference, Failure> {
         let dense = |step| (0..CHANNELS).map(|channel| f64::from(u8::from(spikes(sample, step, channel)))).collect();
         let mut trace = Reference::new(&graph, settings)?.run(&[(0..STEPS).map(dense).collect()]);
         let outputs = trace.outputs.get("output").ok_or("the reference has no output")?;
         let logits: Vec<f64> = (0..CLASSES).map(|class| outputs.iter().map(|step| step[class]).sum()).collect();
         let class = (1..CLASSES).fold(0, |best, class| if logits[class] > logits[best] { class } else { best });
-        Ok((class, trace.units.remove("lif").ok_or("the reference has no neurons")?))
+        Ok(ByReference { class, hidden: trace.units.remove("lif").ok_or("the reference has no neurons")? })
     };
     test.iter().map(run).collect()
 }
@@ -279,17 +285,17 @@ fn by_reference(path: &Path, test: &[(Sample, usize)]) -> Result<Vec<(usize, Vec
 fn compared(
     network: &Network,
     test: &[(Sample, usize)],
-    reference: &[(usize, Vec<Vec<f64>>)],
+    reference: &[ByReference],
     evaluation: &Evaluation,
 ) -> Result<Vec<Line>, Failure> {
     let score = evaluation.score.as_ref().ok_or("the data set has no labels")?;
     let fixed = 100.0 * score.accuracy();
     let float = train::accuracy(network, test);
     let (mut unlike, mut total, mut off, mut in_float) = (0, 0, 0, 0);
-    for (((sample, _), (class, spikes)), found) in test.iter().zip(reference).zip(&evaluation.samples) {
+    for (((sample, _), ByReference { class, hidden }), found) in test.iter().zip(reference).zip(&evaluation.samples) {
         let run = network.run(sample);
         unlike += usize::from(run.class() != *class);
-        in_float += run.spikes.iter().zip(spikes).filter(|(ours, theirs)| ours[..] != theirs[..]).count();
+        in_float += run.spikes.iter().zip(hidden).filter(|(ours, theirs)| ours[..] != theirs[..]).count();
         let Some(Array::Spikes(array)) = found.recordings.first() else {
             return Err("the program records no hidden spikes".into());
         };

@@ -140,10 +140,10 @@ impl Network {
                     .sum();
                 v[neuron] = self.beta(neuron) * v[neuron] + input - s[neuron];
             }
-            for class in 0..CLASSES {
+            for (class, u) in u.iter_mut().enumerate() {
                 let input: f64 = (0..HIDDEN).map(|neuron| self.o(class, neuron) * s[neuron]).sum();
-                u[class] = self.gamma(class) * u[class] + input;
-                run.logits[class] += u[class];
+                *u = self.gamma(class) * *u + input;
+                run.logits[class] += *u;
             }
             run.spikes.push(s);
             run.potentials.push(v);
@@ -238,17 +238,17 @@ mod tests {
             moved.add_gradient_with::<Smooth>(&sample, class, 1.0, &mut vec![0.0; PARAMETERS])
         };
         let mut inside = 0;
-        for parameter in 0..PARAMETERS {
+        for (parameter, slope) in gradient.into_iter().enumerate() {
             let value = network.parameters[parameter];
             let is_decay = (BETA..O).contains(&parameter) || parameter >= GAMMA;
             if is_decay && !(STEP..SLOWEST - STEP).contains(&value) {
-                assert_eq!(gradient[parameter], 0.0, "a decay out of its range has no gradient");
+                assert_eq!(slope, 0.0, "a decay out of its range has no gradient");
                 continue;
             }
             inside += 1;
             let differences = (loss(parameter, STEP) - loss(parameter, -STEP)) / (2.0 * STEP);
-            let off = (differences - gradient[parameter]).abs();
-            assert!(off < 1e-7 * (1.0 + differences.abs()), "{parameter}: {differences} {}", gradient[parameter]);
+            let off = (differences - slope).abs();
+            assert!(off < 1e-7 * (1.0 + differences.abs()), "{parameter}: {differences} {slope}");
         }
         assert!(inside > PARAMETERS - HIDDEN / 2, "{inside}");
     }
