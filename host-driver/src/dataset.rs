@@ -13,17 +13,21 @@
 //! | text with 2 columns | a line `step,unit` per spike, of one sample |
 //! | text with 3 columns | a line `sample,step,unit` per spike |
 //! | text with a header of these names, or `time_ms` for `step` | the columns as named |
+//! | HDF5 with `spikes/times` and `spikes/units` | a sequence of times in seconds and one of units per sample (see [`hdf5`]) |
 //!
 //! A time falls into the step `⌊time / time step + 10⁻⁶⌋`: within a millionth of a step below a boundary it counts as
 //! on it, so that times written in decimal fall where they are meant to.
 //!
-//! Labels are NPY or IDX of rank 1, or text with one column; one for each sample.
+//! Labels are NPY or IDX of rank 1, or text with one column; one for each sample. HDF5 files may bring their own.
 //!
 //! Invariant: no bytes make reading panic, and what is allocated is bounded by the length of the file
-//! ([`crate::file::LONGEST`]) and by [`MOST_SAMPLES`].
+//! ([`crate::file::LONGEST`], but for HDF5 files, of which only the samples that are wanted are read) and by [`MOST_SAMPLES`].
 //!
-//! Not here: HDF5 archives of events, and how a machine is fed.
+//! Not here: how a machine is fed.
 
+use std::fs::File;
+use std::io::{Read as _, Seek as _};
+use std::ops::Range;
 use std::path::Path;
 
 use fenn_isa::image::manifest::{Encoding, Manifest};
@@ -32,6 +36,7 @@ use crate::error::{DataError, DataProblem};
 use crate::file;
 use crate::session::units;
 
+pub mod hdf5;
 pub mod idx;
 mod labels;
 pub mod latency;
@@ -94,8 +99,22 @@ impl From<&Manifest> for Shape {
 pub struct Selection {
     /// How many samples a spike list has, where its last ones have no spikes and so leave no trace in it.
     pub samples: Option<usize>,
-    /// Use only so many samples, the first ones. The whole files are still checked.
+    /// Leave out so many samples, the first ones. The first that is used then is sample 0.
+    pub skip: usize,
+    /// Use only so many samples, the first ones that are not left out. The whole files are still checked, except for HDF5.
     pub limit: Option<usize>,
+}
+
+impl Selection {
+    /// Which of `total` samples are used.
+    fn range(&self, total: usize) -> Result<Range<usize>, DataProblem> {
+        if total > 0 && self.skip >= total {
+            let what = format!("holds {total} samples, and none is left when {} are skipped", self.skip);
+            return Err(DataProblem::Count { what });
+        }
+        let begin = self.skip.min(total);
+        Ok(begin..self.limit.unwrap_or(usize::MAX).saturating_add(begin).min(total))
+    }
 }
 
 /// Samples as spikes, and their labels.
@@ -107,6 +126,16 @@ pub struct Dataset {
     ends: Vec<usize>,
     labels: Option<Vec<u32>>,
     coinciding: usize,
+    late: Late,
+}
+
+/// What was left out because it comes after the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Late {
+    /// Spikes.
+    pub spikes: usize,
+    /// Samples that had any such.
+    pub samples: usize,
 }
 
 impl Dataset {
@@ -128,23 +157,44 @@ impl Dataset {
             let path = path.to_owned();
             move |problem| DataError { path, problem }
         };
-        let bytes = read_file(data).map_err(named(data))?;
-        let mut set = Self::from_bytes(&bytes, shape, selection).map_err(named(data))?;
-        if let Some(path) = labels {
-            let bytes = read_file(path).map_err(named(path))?;
-            let labels = labels::read(&bytes, shape).map_err(named(path))?;
-            set.set_labels(labels, selection).map_err(named(path))?;
-        }
-        if set.is_empty() {
+        let (mut set, total) = Self::read_samples(data, shape, selection).map_err(named(data))?;
+        if total == 0 {
             let what =
                 "holds no samples; a spike list without spikes needs the number of samples to be given".to_owned();
             return Err(named(data)(DataProblem::Count { what }));
         }
-        set.truncate(selection.limit);
+        if let Some(path) = labels {
+            let bytes = read_file(path).map_err(named(path))?;
+            let labels = labels::read(&bytes, shape).map_err(named(path))?;
+            check_labels(labels.len(), total, selection).map_err(named(path))?;
+            let range = selection.range(total).map_err(named(data))?;
+            set.labels = Some(labels[range].to_vec());
+        }
         Ok(set)
     }
 
-    /// Reads samples from the bytes of a file that is not packed.
+    /// The samples that are wanted of a file, and how many it has.
+    fn read_samples(path: &Path, shape: &Shape, selection: Selection) -> Result<(Self, usize), DataProblem> {
+        let mut file = File::open(path)?;
+        let mut begin = Vec::new();
+        (&mut file).take(8).read_to_end(&mut begin)?;
+        file.rewind()?;
+        let store = if hdf5::is(&begin) {
+            hdf5::Store::of_file(file)?
+        } else {
+            let bytes = unpack(file::read_bounded(file)?.ok_or(DataProblem::TooLong)?)?;
+            if !hdf5::is(&bytes) {
+                let mut set = Self::from_bytes(&bytes, shape, selection)?;
+                let total = set.len();
+                set.select(selection.range(total)?);
+                return Ok((set, total));
+            }
+            hdf5::Store::of_bytes(bytes)
+        };
+        hdf5::read(store, shape, selection)
+    }
+
+    /// Reads all samples from the bytes of a file that is not packed, whatever else is selected.
     ///
     /// # Errors
     /// The first thing that is wrong.
@@ -153,6 +203,10 @@ impl Dataset {
             let images = idx::Idx::parse(bytes)?;
             images.expect_rank(2..)?;
             return latency::encode(&images, shape);
+        }
+        if hdf5::is(bytes) {
+            let all = Selection { samples: selection.samples, ..Selection::default() };
+            return Ok(hdf5::read(hdf5::Store::of_bytes(bytes.to_vec()), shape, all)?.0);
         }
         let set =
             if npy::is(bytes) { spikes::from_npy(&npy::Npy::parse(bytes)?, shape) } else { text::read(bytes, shape) };
@@ -185,6 +239,11 @@ impl Dataset {
         self.coinciding
     }
 
+    /// What was left out because it comes after the run.
+    pub fn late(&self) -> Late {
+        self.late
+    }
+
     fn push(&mut self, mut sample: Vec<Spike>) {
         let before = sample.len();
         sample.sort_unstable();
@@ -194,27 +253,34 @@ impl Dataset {
         self.ends.push(self.spikes.len());
     }
 
-    fn set_labels(&mut self, labels: Vec<u32>, selection: Selection) -> Result<(), DataProblem> {
-        if labels.len() != self.len() {
-            let hint = match selection.samples {
-                None if labels.len() > self.len() => "; if the last samples have no spikes, give the number of samples",
-                _ => "",
-            };
-            let what = format!("holds {} labels for {} samples{hint}", labels.len(), self.len());
-            return Err(DataProblem::Count { what });
-        }
-        self.labels = Some(labels);
-        Ok(())
+    /// Keeps only these samples.
+    fn select(&mut self, range: Range<usize>) {
+        let end_of = |ends: &[usize], samples: usize| samples.checked_sub(1).map_or(0, |last| ends[last]);
+        let (begin, end) = (end_of(&self.ends, range.start), end_of(&self.ends, range.end));
+        self.spikes.truncate(end);
+        self.spikes.drain(..begin);
+        self.ends.truncate(range.end);
+        self.ends.drain(..range.start);
+        self.ends.iter_mut().for_each(|end| *end -= begin);
     }
+}
 
-    fn truncate(&mut self, limit: Option<usize>) {
-        let samples = limit.unwrap_or(usize::MAX).min(self.len());
-        self.ends.truncate(samples);
-        self.spikes.truncate(self.ends.last().copied().unwrap_or(0));
-        if let Some(labels) = &mut self.labels {
-            labels.truncate(samples);
-        }
+/// Refuses labels of another number than that of the samples.
+fn check_labels(labels: usize, samples: usize, selection: Selection) -> Result<(), DataProblem> {
+    if labels == samples {
+        return Ok(());
     }
+    let hint = match selection.samples {
+        None if labels > samples => "; if the last samples have no spikes, give the number of samples",
+        _ => "",
+    };
+    Err(DataProblem::Count { what: format!("holds {labels} labels for {samples} samples{hint}") })
+}
+
+/// The step into which a time falls; `None` where it is no number, or too large to count.
+fn step_of(time_ms: f64, time_step_ms: f64) -> Option<i64> {
+    let step = (time_ms / time_step_ms + 1e-6).floor();
+    (step.abs() < 2f64.powi(53)).then_some(step as i64)
 }
 
 /// All bytes of a file, unpacked.

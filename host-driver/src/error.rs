@@ -372,7 +372,7 @@ pub enum DataProblem {
     #[error("has (unpacked) more than {} MiB; split it into several files", crate::file::LONGEST >> 20)]
     TooLong,
     /// Neither of the kinds that can be read.
-    #[error("is no data file that can be read: it is neither IDX nor NPY nor text; {0}")]
+    #[error("is no data file that can be read: it is neither IDX nor NPY nor HDF5 nor text; {0}")]
     Unknown(String),
     /// The packing is damaged.
     #[error("is packed with gzip and damaged: {0}")]
@@ -421,6 +421,14 @@ pub enum DataProblem {
     Row {
         /// Counted from 0.
         row: usize,
+        /// What is wrong and what is expected.
+        what: String,
+    },
+    /// A part of an HDF5 file that is missing or cannot be used.
+    #[error("`{place}` in it: {what}")]
+    Hdf5 {
+        /// Path inside the file.
+        place: String,
         /// What is wrong and what is expected.
         what: String,
     },

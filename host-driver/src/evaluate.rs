@@ -10,7 +10,8 @@
 //! share a launch, that of the first launch that fails; of samples that are streamed the sample itself.
 //!
 //! Invariant: only [`Evaluation::wall`], [`Evaluation::jobs`] and what follows from them differ between two
-//! evaluations of the same program and data.
+//! evaluations of the same program and data, and the cycles of each device's first launch: its branch target buffer is
+//! empty then, and keeps what it has learned from launch to launch, as that of a core in hardware does.
 //!
 //! Not here: figures and pages (see [`crate::report`]).
 
@@ -32,6 +33,12 @@ use crate::session::{Count, Session, bytes_of};
 
 /// The most bytes of recordings that are kept of all samples together.
 pub const MOST_RECORDED: u64 = 1 << 28;
+
+/// What a worker takes of the data set at once takes about so long, if it is more than a launch: workers on short runs would
+/// otherwise wait for each other at the counters they share.
+const TURN: Duration = Duration::from_millis(1);
+/// The most launches that are taken at once.
+const MOST_LAUNCHES: usize = 256;
 
 /// How to evaluate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -247,7 +254,7 @@ impl Evaluation {
 
 /// Runs every sample of `dataset` through `image` on devices that `open` makes.
 ///
-/// `progress` is told how many samples are done, from any thread, not necessarily in rising order.
+/// `progress` is told how many samples are done, now and then, from any thread, not necessarily in rising order.
 ///
 /// # Errors
 /// [`EvaluateError`]; on any, no result is given.
@@ -407,19 +414,30 @@ impl<P: Fn(usize)> Work<'_, P> {
             return self.stream(session);
         }
         let mut found = Found::default();
+        let mut launches = 1;
         while !self.failed.load(Ordering::Relaxed) {
-            let first = self.next.fetch_add(self.batch, Ordering::Relaxed);
+            let first = self.next.fetch_add(launches * self.batch, Ordering::Relaxed);
             if first >= self.dataset.len() {
                 break;
             }
-            let last = (first + self.batch).min(self.dataset.len()) - 1;
-            if let Err(error) = self.launch(session, first..=last, &mut found) {
-                self.failed.store(true, Ordering::Relaxed);
-                found.error = Some((first, error));
-                break;
+            let end = (first + launches * self.batch).min(self.dataset.len());
+            let begin = Instant::now();
+            for first in (first..end).step_by(self.batch) {
+                let last = (first + self.batch).min(end) - 1;
+                if let Err(error) = self.launch(session, first..=last, &mut found) {
+                    self.failed.store(true, Ordering::Relaxed);
+                    found.error = Some((first, error));
+                    return found;
+                }
             }
-            let count = last - first + 1;
+            let count = end - first;
             (self.progress)(self.done.fetch_add(count, Ordering::Relaxed) + count);
+            let took = begin.elapsed();
+            if took < TURN / 2 {
+                launches = (2 * launches).min(MOST_LAUNCHES);
+            } else if took > TURN {
+                launches = (launches / 2).max(1);
+            }
         }
         found
     }

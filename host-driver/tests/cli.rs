@@ -120,6 +120,23 @@ fn images_are_encoded() {
 }
 
 #[test]
+fn archives_bring_labels_and_late_spikes_are_told() {
+    let place = place();
+    let archive = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hdf5/late.h5");
+    place.file("late.h5", &std::fs::read(archive).unwrap());
+    let (code, out, err) = place.run("net.elf --data late.h5");
+    assert_eq!(code, 0);
+    assert!(out.contains("accuracy      100.00 % (2 of 2)\n"), "{out}");
+    let note = "1 spikes of 1 of the 2 samples from late.h5 were left out: they come after the run's 4 steps";
+    assert_eq!(err, format!("fenn-run: note: {note}\n"));
+    let (code, out, err) = place.run("net.elf --data late.h5 --skip 1");
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(out.contains("(1 of 1)"), "{out}");
+    let (code, err) = place.fail("net.elf --data late.h5 --skip 2");
+    assert_eq!((code, err.as_str()), (1, "fenn-run: late.h5: holds 2 samples, and none is left when 2 are skipped"));
+}
+
+#[test]
 fn dropped_spikes_are_told() {
     let place = place();
     place.file("twice.csv", b"0,1\n0,1\n");

@@ -164,7 +164,8 @@ fn silent_samples_are_counted_where_the_file_says_or_the_user_does() {
     assert_eq!(read(&c_npy(&[2, 3, 4], &[0u8; 24])).unwrap().len(), 2);
     assert_eq!(read(&b"0,0,0,0\n".repeat(6)).unwrap().len(), 2);
     let given = |samples, bytes: &[u8]| {
-        Dataset::from_bytes(bytes, &shape(), Selection { samples: Some(samples), limit: None }).map(|set| set.len())
+        Dataset::from_bytes(bytes, &shape(), Selection { samples: Some(samples), ..Selection::default() })
+            .map(|set| set.len())
     };
     assert_eq!(given(7, b"0,0,0").unwrap(), 7);
     assert_eq!(given(3, b"").unwrap(), 3);
@@ -257,8 +258,8 @@ fn wrong_samples_are_told_with_their_place() {
             "data: line 1: the header must name the columns `step` or `time_ms`, `unit` and, for several samples, `sample`",
         ),
         (
-            b"\x89HDF\r\n\x1a\n",
-            "data: is no data file that can be read: it is neither IDX nor NPY nor text; byte 0 is not UTF-8",
+            b"\x89PNG\r\n\x1a\n",
+            "data: is no data file that can be read: it is neither IDX nor NPY nor HDF5 nor text; byte 0 is not UTF-8",
         ),
         (
             &idx(8, &[2, 2, 2], &[0; 7]),

@@ -9,6 +9,14 @@
 //! hidden: a spike where V ≥ 1, then V = 0;  output: the class is the neuron with the greatest sum of V over all steps
 //! ```
 //!
+//! With adaptive thresholds ([`Adaptive`]), and no synaptic currents:
+//!
+//! ```text
+//! hidden: V = α V + Σ w,  A = e^(−1/2000) A;  silent for 4 steps after a spike, else one where V ≥ 0.6 + 0.0174 A:
+//!         then V = V − 0.6, A = A + 1
+//! output: V = α V + Σ w + bias
+//! ```
+//!
 //! Contract: hidden spikes for the published sample are 4,214 without and 5,629 with delays, the figures that an independent
 //! evaluation of the published weights gave.
 
@@ -37,6 +45,15 @@ pub struct Network {
     hid_out: Vec<f64>,
     /// Steps, of the first two.
     delays: Option<[Vec<usize>; 2]>,
+}
+
+/// A network with adaptive thresholds, a row per source neuron.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Adaptive {
+    in_hid: Vec<f64>,
+    hid_hid: Vec<f64>,
+    hid_out: Vec<f64>,
+    bias: Vec<f64>,
 }
 
 /// What a run came to.
@@ -95,13 +112,8 @@ impl Network {
 
     /// The same network with every weight moved by up to `part` of the largest one of its projection.
     pub fn moved(&self, part: f64, seed: u64) -> Self {
-        let mut source = Pcg32::seed_from_u64(seed);
         let mut moved = self.clone();
-        for weights in [&mut moved.in_hid, &mut moved.hid_hid, &mut moved.hid_out] {
-            let largest = weights.iter().map(|weight| weight.abs()).fold(0.0, f64::max);
-            let mut shift = || part * largest * (f64::from(below(&mut source, 1 << 20)) / f64::from(1 << 19) - 1.0);
-            weights.iter_mut().for_each(|weight| *weight += shift());
-        }
+        shift([&mut moved.in_hid, &mut moved.hid_hid, &mut moved.hid_out], part, seed);
         moved
     }
 
@@ -149,6 +161,84 @@ impl Network {
             run.hidden.push(fired);
         }
         run
+    }
+}
+
+impl Adaptive {
+    /// The published network in this folder.
+    ///
+    /// # Errors
+    /// A file is missing, or has other sizes.
+    pub fn read(folder: &Path) -> Result<Self, Failure> {
+        let numbers = |name: &str, count: usize| -> Result<Vec<f64>, Failure> {
+            let numbers = reals(&folder.join(format!("99-{name}.npy")))?;
+            if numbers.len() == count { Ok(numbers) } else { Err(format!("{name} has another size").into()) }
+        };
+        Ok(Self {
+            in_hid: numbers("Conn_Pop0_Pop1-g", INPUTS * HIDDEN)?,
+            hid_hid: numbers("Conn_Pop1_Pop1-g", HIDDEN * HIDDEN)?,
+            hid_out: numbers("Conn_Pop1_Pop2-g", HIDDEN * OUTPUTS)?,
+            bias: numbers("Pop2-Bias", OUTPUTS)?,
+        })
+    }
+
+    /// The same network with every weight moved by up to `part` of the largest one of its projection.
+    pub fn moved(&self, part: f64, seed: u64) -> Self {
+        let mut moved = self.clone();
+        shift([&mut moved.in_hid, &mut moved.hid_hid, &mut moved.hid_out], part, seed);
+        moved
+    }
+
+    /// A run on the channels that spike in each step. Of the state only the adaptation, one number per hidden neuron, is taken
+    /// over from an earlier run, and left for a later one.
+    ///
+    /// # Panics
+    /// There are not as many adaptations as hidden neurons.
+    pub fn run(&self, inputs: &[Vec<u32>], adaptation: &mut [f64]) -> Run {
+        let (alpha, rho) = ((-1.0_f64 / 20.0).exp(), (-1.0_f64 / 2000.0).exp());
+        let mut potential = [0.0; HIDDEN];
+        let mut silent = [0_u32; HIDDEN];
+        let mut out_potential = [0.0; OUTPUTS];
+        let mut run = Run { hidden: Vec::new(), scores: vec![0.0; OUTPUTS] };
+        for step in 0..STEPS {
+            let before = run.hidden.last().cloned().unwrap_or_default();
+            let spikes = inputs.get(step).map_or(&[][..], Vec::as_slice);
+            let arriving = |weights: &[f64], spikes: &[u32], targets: usize, target: usize| -> f64 {
+                spikes.iter().map(|spike| weights[*spike as usize * targets + target]).sum()
+            };
+            let mut fired = Vec::new();
+            for neuron in 0..HIDDEN {
+                let arrives =
+                    arriving(&self.in_hid, spikes, HIDDEN, neuron) + arriving(&self.hid_hid, &before, HIDDEN, neuron);
+                potential[neuron] = alpha * potential[neuron] + arrives;
+                adaptation[neuron] *= rho;
+                if silent[neuron] > 0 {
+                    silent[neuron] -= 1;
+                } else if potential[neuron] >= 0.6 + 0.0174 * adaptation[neuron] {
+                    potential[neuron] -= 0.6;
+                    adaptation[neuron] += 1.0;
+                    silent[neuron] = 4;
+                    fired.push(neuron as u32);
+                }
+            }
+            for (class, potential) in out_potential.iter_mut().enumerate() {
+                let arrives = arriving(&self.hid_out, &before, OUTPUTS, class);
+                *potential = alpha * *potential + arrives + self.bias[class];
+                run.scores[class] += *potential;
+            }
+            run.hidden.push(fired);
+        }
+        run
+    }
+}
+
+/// Moves all weights by up to `part` of the largest one of theirs.
+fn shift(projections: [&mut Vec<f64>; 3], part: f64, seed: u64) {
+    let mut source = Pcg32::seed_from_u64(seed);
+    for weights in projections {
+        let largest = weights.iter().map(|weight| weight.abs()).fold(0.0, f64::max);
+        let mut shift = || part * largest * (f64::from(below(&mut source, 1 << 20)) / f64::from(1 << 19) - 1.0);
+        weights.iter_mut().for_each(|weight| *weight += shift());
     }
 }
 

@@ -49,7 +49,8 @@ fn by_line(bytes: &[u8], shape: &Shape) -> Result<Vec<u32>, DataProblem> {
     Ok(labels)
 }
 
-fn class(number: Option<i64>, shape: &Shape) -> Result<u32, String> {
+/// A label as one of the program's classes.
+pub(super) fn class(number: Option<i64>, shape: &Shape) -> Result<u32, String> {
     let Shape { program, classes, .. } = shape;
     let number = number.ok_or_else(|| "a label is a whole number, and this is none".to_owned())?;
     u32::try_from(number).ok().filter(|label| label < classes).ok_or_else(|| {

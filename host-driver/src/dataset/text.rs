@@ -7,7 +7,7 @@
 //! Blanks around a number and empty lines mean nothing.
 
 use super::spikes::Events;
-use super::{MOST_SAMPLES, Shape};
+use super::{MOST_SAMPLES, Shape, step_of};
 use crate::error::DataProblem;
 
 /// What the columns of a list are.
@@ -139,19 +139,14 @@ fn list<'a, 't>(
                 Column::Unit => unit = number()?,
                 Column::Time => {
                     let time_step = shape.time_step_ms.unwrap_or(f64::NAN);
-                    step = step_of(field, time_step).ok_or_else(|| row.wrong(format!("`{field}` is not a time")))?;
+                    let time = field.parse().ok().and_then(|time| step_of(time, time_step));
+                    step = time.ok_or_else(|| row.wrong(format!("`{field}` is not a time")))?;
                 }
             }
         }
         events.add(sample, step, unit).map_err(|what| row.wrong(what))?;
     }
     Ok(events)
-}
-
-/// The step into which a time in milliseconds falls.
-fn step_of(time: &str, time_step: f64) -> Option<i64> {
-    let step = (time.parse::<f64>().ok()? / time_step + 1e-6).floor();
-    (step.abs() < 2f64.powi(53)).then_some(step as i64)
 }
 
 /// A whole number, also where a decimal point and zeros follow, as table programs write them.

@@ -13,6 +13,8 @@ const COLOURS: usize = 10;
 const TOP: f64 = 18.0;
 /// The most marks in a panel of a raster; more cannot be told apart and make a page slow.
 const MOST_MARKS: usize = 40_000;
+/// Rasters with less are drawn with thicker marks.
+const FEW_MARKS: usize = 500;
 
 /// How numbers are spread along an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -227,6 +229,8 @@ pub struct Panel {
 pub fn raster(title: &str, axis: &str, from: f64, to: f64, panels: &[Panel], caption: &str) -> Markup {
     const GAP: f64 = 26.0;
     let x = Scale::new(from, to, LEFT, WIDTH - RIGHT);
+    // A few spikes would be lost as thin marks.
+    let few = panels.iter().map(|panel| panel.spikes.len()).sum::<usize>() < FEW_MARKS;
     let mut bottom = 0.0;
     let places: Vec<(f64, f64)> = panels
         .iter()
@@ -238,7 +242,7 @@ pub fn raster(title: &str, axis: &str, from: f64, to: f64, panels: &[Panel], cap
         .collect();
     let draw = |panel: &Panel, (top, height): (f64, f64)| {
         let row = height / f64::from(panel.neurons.max(1));
-        let mark = (row * 0.8).clamp(1.4, 6.0);
+        let mark = (row * 0.8).clamp(if few { 3.0 } else { 1.4 }, 6.0);
         let thinning = panel.spikes.len().div_ceil(MOST_MARKS).max(1);
         let mut path = String::new();
         let inside = panel.spikes.iter().filter(|(when, neuron)| (from..=to).contains(when) && *neuron < panel.neurons);
@@ -254,7 +258,7 @@ pub fn raster(title: &str, axis: &str, from: f64, to: f64, panels: &[Panel], cap
                 @if thinning > 1 { ", one spike in " (thinning) " is drawn" }
             }
             rect.panel x=(at(LEFT)) y=(at(top)) width=(at(WIDTH - RIGHT - LEFT)) height=(at(height)) {}
-            path.marks stroke-width="1.1" d=(path) {}
+            path.marks stroke-width=(if few { "3" } else { "1.1" }) d=(path) {}
         }
     };
     let body = html! {

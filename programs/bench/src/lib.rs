@@ -14,10 +14,14 @@
 #![forbid(unsafe_code)]
 
 pub mod chart;
+pub mod host_scaling;
 pub mod program;
 pub mod run;
+pub mod sample;
+pub mod shd;
+pub mod spyx_quickstart;
 
 use program::Program;
 
 /// All programs, in the order in which they are listed.
-pub const PROGRAMS: &[Program] = &[];
+pub const PROGRAMS: &[Program] = &[shd::PROGRAM, spyx_quickstart::PROGRAM, host_scaling::PROGRAM];

@@ -36,11 +36,15 @@ pub(crate) struct Args {
     #[arg(long, value_name = "CARD")]
     device: Option<Selector>,
 
-    /// The samples' classes; without them, the classes found are printed
+    /// The samples' classes; without them, those of an HDF5 file, or the classes found are printed
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     labels: Option<PathBuf>,
 
-    /// Run only the first N samples
+    /// Leave out the first N samples: the next one is then sample 0
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    skip: u32,
+
+    /// Run only the first N samples, of those that are not skipped
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
 
@@ -110,7 +114,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if args.recordings.is_some() && manifest.recordings.is_empty() {
         return Err(Failure(WRONG_FILE, format!("{}: {}", program.display(), ExportError::Nothing)));
     }
-    let selection = Selection { samples: args.samples.map(to_usize), limit: args.limit.map(to_usize) };
+    let selection =
+        Selection { samples: args.samples.map(to_usize), skip: to_usize(args.skip), limit: args.limit.map(to_usize) };
     let dataset = Dataset::read(data, args.labels.as_deref(), &shape, selection);
     let dataset = dataset.map_err(|error| Failure(WRONG_FILE, error.to_string()))?;
     let evaluation = evaluate_all(args, &image, &dataset)?;
@@ -131,6 +136,18 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             std::io::stderr(),
             "fenn-run: note: {count} spikes of {} were dropped: the same unit has another one in the same step",
             data.display()
+        );
+    }
+    let late = dataset.late();
+    if late.spikes > 0 {
+        let _ = writeln!(
+            std::io::stderr(),
+            "fenn-run: note: {} spikes of {} of the {} samples from {} were left out: they come after the run's {} steps",
+            late.spikes,
+            late.samples,
+            dataset.len(),
+            data.display(),
+            shape.steps
         );
     }
     print(&if args.json { format!("{:#}\n", summary::json(&evaluation)) } else { summary::text(&evaluation) })

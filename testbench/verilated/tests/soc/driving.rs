@@ -103,7 +103,7 @@ fn mnist() {
     let described = description::read(root().join("programs/mnist/network.toml"), &options).expect("it is a network");
     let image = backend::compile(&described.network, &backend::Options::default()).expect("it compiles").image;
     let manifest = image.manifest.as_ref().expect("a compiled network has a manifest");
-    let selection = Selection { samples: None, limit: Some(IMAGES) };
+    let selection = Selection { limit: Some(IMAGES), ..Selection::default() };
     let set = Dataset::read(&data.join("t10k-images-idx3-ubyte.gz"), None, &Shape::from(manifest), selection);
     let set = set.expect("the images can be read");
 
