@@ -56,8 +56,17 @@ pub(super) enum Spikes {
 pub(super) struct Rows {
     /// Of neuron 0's place.
     pub(super) first: First,
-    /// From place to place, at least 1.
-    pub(super) stride: u32,
+    /// From place to place.
+    pub(super) stride: Stride,
+}
+
+/// A number of bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stride {
+    /// A constant, at least 1.
+    Bytes(u32),
+    /// In a register, which stays as it is.
+    In(Reg),
 }
 
 /// An address.
@@ -156,7 +165,17 @@ impl Lowering<'_> {
 
     /// How numbers of neurons become bytes, `times` as many.
     fn scales(&mut self, rows: &[Rows], times: u32) -> Vec<Scale> {
-        rows.iter().map(|rows| self.scale(times * rows.stride)).collect()
+        rows.iter()
+            .map(|rows| match rows.stride {
+                Stride::Bytes(bytes) => self.scale(times * bytes),
+                Stride::In(register) if times == 1 => Scale::Multiply(register),
+                Stride::In(register) => {
+                    let once = Scale::Multiply(register);
+                    let times = self.code.constant(times.into());
+                    Scale::Multiply(self.scaled(times, once))
+                }
+            })
+            .collect()
     }
 
     /// A word without spikes takes four instructions. The branch back from it goes to a lower address, so that the fetch
@@ -331,7 +350,7 @@ impl Lowering<'_> {
         // With strides that agree, an entry is an address but for a constant; entries of other lists are neurons' numbers.
         let mut ways = Vec::new();
         for rows in rows {
-            let agrees = scale == rows.stride;
+            let agrees = rows.stride == Stride::Bytes(scale);
             debug_assert!(agrees || (base, scale) == (0, 1), "a list serves all its readers");
             let away = match rows.first {
                 First::In(register) => Some(register),
@@ -340,7 +359,12 @@ impl Lowering<'_> {
                     (away != 0).then(|| self.code.constant(away))
                 }
             };
-            ways.push((self.scale(if agrees { 1 } else { rows.stride }), away));
+            let scale = match rows.stride {
+                _ if agrees => Scale::One,
+                Stride::Bytes(bytes) => self.scale(bytes),
+                Stride::In(register) => Scale::Multiply(register),
+            };
+            ways.push((scale, away));
         }
         let head = self.code.label();
         self.code.bind_turns(head, Turns::Spike);

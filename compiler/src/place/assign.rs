@@ -104,9 +104,13 @@ fn place_part(network: &Network, placement: &Placement, part: &DraftPart, alloca
             let bytes = shape.units() * u64::from(format.unit_bytes());
             let sorted = matches!(first.delays, Delays::Sorted(_)).then(|| rows(network, &part.members).delays);
             let sorted = sorted.unwrap_or_default();
-            let table = 4 * (shape.lengths.len() as u64 + 1 + 2 * sorted.len() as u64);
+            let table = if shape.even {
+                u64::from(SparseRows::EVEN_ENTRY) * sorted.len() as u64
+            } else {
+                4 * (shape.lengths.len() as u64 + 1) + u64::from(SparseRows::DELAY_ENTRY) * sorted.len() as u64
+            };
             let table = allocator.take(format!("{}, starts of rows", names.join(" + ")), Space::Scalar, table, None);
-            let address = allocator.take_laid_out(name, part.space, bytes, number_format, format.name());
+            let address = allocator.take_laid_out(name, part.space, bytes, number_format, shape.layout(*format));
             let ring = ring_of(network, placement, part.members[0]).map(|(index, _)| index);
             Part::Sparse(SparseRows {
                 format: *format,
@@ -116,6 +120,7 @@ fn place_part(network: &Network, placement: &Placement, part: &DraftPart, alloca
                 longest: shape.lengths.iter().copied().max().unwrap_or(0),
                 vectors: shape.units(),
                 rows: shape.lengths.len() as u64,
+                even: shape.even,
                 base: *base,
                 saturating,
                 ring,
@@ -210,9 +215,24 @@ impl Writer<'_> {
                 rows.write(shape, *format, &mut bytes.bytes[placed.address as usize..end]);
                 let slot = 4 * rows.sources.div_ceil(LANES as u32);
                 let mark = placed.marks.map_or(0, |marks| marks.slot_bytes());
-                let delays = placed.sorted.iter().flat_map(|delay| [slot, mark].map(|slot| u32::from(*delay) * slot));
-                scalar
-                    .put_words(placed.table as usize, starts.iter().map(|start| placed.address + start).chain(delays));
+                let back = |delay: u16| [slot, mark].map(|slot| u32::from(delay) * slot);
+                let table = placed.table as usize;
+                if shape.even {
+                    let ends = starts.iter().step_by(rows.sources.max(1) as usize).map(|start| placed.address + start);
+                    let ends: Vec<u32> = ends.collect();
+                    let lengths = shape.lengths.iter().step_by(rows.sources.max(1) as usize);
+                    let entries = placed.sorted.iter().zip(ends.windows(2)).zip(lengths);
+                    scalar.put_words(
+                        table,
+                        entries.flat_map(|((delay, ends), length)| {
+                            let [slot, mark] = back(*delay);
+                            [slot, mark, ends[0], length * format.unit_bytes(), ends[1]]
+                        }),
+                    );
+                } else {
+                    let delays = placed.sorted.iter().flat_map(|delay| back(*delay));
+                    scalar.put_words(table, starts.iter().map(|start| placed.address + start).chain(delays));
+                }
             }
             _ => {}
         }

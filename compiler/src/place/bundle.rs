@@ -125,7 +125,9 @@ pub struct SparseRows {
     /// The first row.
     pub address: u32,
     /// In scalar memory: a word with the address of each row, and of the end of the last one; then, where they are sorted, two
-    /// for each delay: how many bytes before the latest the slot of its spikes is, and that of their marks.
+    /// for each delay: how many bytes before the latest the slot of its spikes is, and that of their marks. Where rows are even,
+    /// five for each delay and nothing else: these two, the address of the delay's first row, the bytes of each of its rows, and
+    /// the address of their end.
     pub table: u32,
     /// Vectors of synapses in the longest row.
     pub longest: u32,
@@ -133,6 +135,9 @@ pub struct SparseRows {
     pub vectors: u64,
     /// Rows.
     pub rows: u64,
+    /// Whether they are sorted and those of a delay equally long, so that where they start is reckoned. Sources behind the last
+    /// that has synapses with the delay have no row.
+    pub even: bool,
     /// What has to be added to the addresses in the rows; an immediate reaches it.
     pub base: u32,
     /// Whether sums saturate.
@@ -159,6 +164,11 @@ pub struct Marks {
 }
 
 impl SparseRows {
+    /// Bytes of what the table has of a delay besides the starts of rows.
+    pub const DELAY_ENTRY: u32 = 8;
+    /// Bytes of what the table has of a delay where rows are even.
+    pub const EVEN_ENTRY: u32 = 20;
+
     /// Vectors of synapses in a row, on average.
     pub fn mean(&self) -> f64 {
         self.vectors as f64 / self.rows.max(1) as f64

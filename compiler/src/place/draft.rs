@@ -309,12 +309,32 @@ pub(super) fn placed_rows<'a>(network: &'a Network, placement: &Placement, membe
     (rows, base)
 }
 
-/// Finds the lengths of all sparse rows.
-pub(super) fn lay_out(network: &Network, placement: &Placement, drafts: &mut [Draft]) {
+/// Finds the lengths of all sparse rows. Rows that are sorted by delay have a start for each delay; where the tables of these would
+/// take more than a quarter of scalar memory, rows of a delay are made equally long instead, of those projections that have more
+/// than their share of it.
+pub(super) fn lay_out(network: &Network, placement: &Placement, config: &MachineConfig, drafts: &mut [Draft]) {
+    let (mut tables, mut sorted) = (0, 0);
     for part in drafts.iter_mut().flat_map(|draft| &mut draft.parts) {
         if let Form::Sparse { shape, base, .. } = &mut part.form {
             let (rows, lowest) = placed_rows(network, placement, &part.members);
             (*shape, *base) = (rows.shape(), lowest);
+            if kind(network, part.members[0]) == Kind::Sorted {
+                tables += 4 * shape.lengths.len() as u64;
+                sorted += 1;
+            }
+        }
+    }
+    let room = u64::from(config.scalar_bytes / 4);
+    if tables <= room {
+        return;
+    }
+    for part in drafts.iter_mut().flat_map(|draft| &mut draft.parts) {
+        let first = part.members[0];
+        if let Form::Sparse { shape, .. } = &mut part.form
+            && kind(network, first) == Kind::Sorted
+            && 4 * shape.lengths.len() as u64 > room / sorted
+        {
+            shape.even_out(network.source_size(network.projections[first].source));
         }
     }
 }

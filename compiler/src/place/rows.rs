@@ -71,6 +71,9 @@ pub(super) struct Shape {
     pub(super) range: (i16, i16),
     /// Bytes of lane-local memory from address 0 to the last that is used.
     pub(super) reach: u32,
+    /// Whether rows of one delay are as long as its longest, but for those behind the last source that has synapses with it,
+    /// which are empty ([`Shape::even_out`]).
+    pub(super) even: bool,
 }
 
 /// Rows of `sources` neurons over the given delays, of which there is one without sorting.
@@ -176,6 +179,23 @@ impl Shape {
         let room = 15u32.checked_sub(bits)?;
         let fits = -(1i32 << room) <= i32::from(least) && i32::from(greatest) < 1 << room;
         fits.then_some(RowFormat::Packed { bits: bits as u8 })
+    }
+
+    /// Makes all rows of one delay as long as the longest, so that where a row is can be reckoned and no table has to say it.
+    /// `sources` are the rows of each delay.
+    pub(super) fn even_out(&mut self, sources: u32) {
+        for lengths in self.lengths.chunks_mut(sources.max(1) as usize) {
+            let longest = lengths.iter().copied().max().unwrap_or(0);
+            let behind = lengths.iter().rposition(|length| *length > 0).map_or(0, |last| last + 1);
+            lengths[..behind].fill(longest);
+        }
+        self.even = true;
+    }
+
+    /// How rows are laid out, for the report.
+    pub(super) fn layout(&self, format: RowFormat) -> String {
+        let even = if self.even { "; those of a delay equally long" } else { "" };
+        format!("{}{even}", format.name())
     }
 
     /// Vectors of synapses in a row, on average.

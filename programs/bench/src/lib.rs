@@ -14,10 +14,11 @@
 #![forbid(unsafe_code)]
 
 pub mod chart;
+pub mod microcircuit;
 pub mod program;
 pub mod run;
 
 use program::Program;
 
 /// All programs, in the order in which they are listed.
-pub const PROGRAMS: &[Program] = &[];
+pub const PROGRAMS: &[Program] = &[microcircuit::PROGRAM];

@@ -11,7 +11,7 @@ use fenn_isa::csr::{Register, dma_status};
 
 use super::super::spikes::Open;
 use super::dense::chunks;
-use super::{First, Lowering, Rows, Spikes};
+use super::{First, Lowering, Rows, Spikes, Stride};
 use crate::ir::{Arg, Reg, Turns};
 use crate::place::{Bundle, Delayed, Dense, SharedRows, SparseRows};
 
@@ -26,6 +26,32 @@ struct Far {
     coming: Reg,
 }
 
+/// How sparse rows are found.
+pub(super) enum RowPlaces {
+    /// A table at an address has their starts.
+    Table(First),
+    /// All are as long.
+    Even(EvenRows),
+}
+
+/// Rows that follow each other and are equally long.
+#[derive(Clone, Copy)]
+pub(super) struct EvenRows {
+    /// The first one's address.
+    pub(super) first: Reg,
+    /// Of each.
+    pub(super) bytes: Reg,
+    /// Behind the last one. Sources whose rows would be there have none.
+    pub(super) behind: Reg,
+}
+
+impl EvenRows {
+    /// Where they are, for a loop over spikes.
+    pub(super) fn rows(&self) -> Rows {
+        Rows { first: First::In(self.first), stride: Stride::In(self.bytes) }
+    }
+}
+
 /// The rows of a loop.
 enum Lengths {
     /// All are as long; the engine knows it already.
@@ -34,6 +60,15 @@ enum Lengths {
     Differ {
         /// Holds an address.
         end: Reg,
+    },
+    /// All that there are are as long, and the one that is being added ends at the register.
+    Even {
+        /// Holds an address.
+        end: Reg,
+        /// Of each.
+        bytes: Reg,
+        /// Behind the last one.
+        behind: Reg,
     },
     /// All are as long, and belong to blocks that a table names.
     Placed {
@@ -45,8 +80,8 @@ enum Lengths {
 }
 
 impl Lowering<'_> {
-    /// Sparse rows, with the table of their starts at `table`.
-    pub(super) fn far_sparse(&mut self, rows: &SparseRows, spikes: Spikes, table: First) {
+    /// Sparse rows, which are found as `places` says.
+    pub(super) fn far_sparse(&mut self, rows: &SparseRows, spikes: Spikes, places: RowPlaces) {
         if rows.longest == 0 {
             return;
         }
@@ -55,10 +90,13 @@ impl Lowering<'_> {
         let adder = self.adder(rows);
         let far = self.far();
         let end = self.code.x();
-        let starts = Rows { first: table, stride: 4 };
+        let (places, lengths) = match places {
+            RowPlaces::Table(first) => (Rows { first, stride: Stride::Bytes(4) }, Lengths::Differ { end }),
+            RowPlaces::Even(even) => (even.rows(), Lengths::Even { end, bytes: even.bytes, behind: even.behind }),
+        };
         let add = |lowering: &mut Self| lowering.add_sparse_row(&adder, far.buffer, end);
         let bytes = rows.mean() * f64::from(rows.format.unit_bytes());
-        self.far_loop(&far, open, (starts, bytes), &Lengths::Differ { end }, add);
+        self.far_loop(&far, open, (places, bytes), &lengths, add);
         self.code.bind(none);
     }
 
@@ -72,7 +110,7 @@ impl Lowering<'_> {
             let sums = self.load_sums(&chunk);
             let far = self.far();
             self.set_length(chunk.bytes());
-            let pieces = Rows { first: First::At(rows.address + chunk.first), stride: rows.row_bytes };
+            let pieces = Rows { first: First::At(rows.address + chunk.first), stride: Stride::Bytes(rows.row_bytes) };
             let add = |lowering: &mut Self| lowering.add_row(&sums, far.buffer);
             self.far_loop(&far, open, (pieces, chunk.bytes().into()), &Lengths::Equal, add);
             self.store_sums(&sums);
@@ -88,7 +126,7 @@ impl Lowering<'_> {
         let adder = self.delayed_adder(rows);
         let far = self.far();
         self.set_length(rows.row_bytes());
-        let places = Rows { first: First::At(rows.address), stride: rows.row_bytes() };
+        let places = Rows { first: First::At(rows.address), stride: Stride::Bytes(rows.row_bytes()) };
         let add = |lowering: &mut Self| lowering.add_delayed_row(&adder, far.buffer);
         self.far_loop(&far, open, (places, rows.row_bytes().into()), &Lengths::Equal, add);
         self.code.bind(none);
@@ -102,7 +140,7 @@ impl Lowering<'_> {
         let far = self.far();
         self.set_length(rows.row_bytes());
         let (block, coming) = (self.code.x(), self.code.constant(0));
-        let places = Rows { first: First::At(rows.table), stride: SharedRows::ENTRY };
+        let places = Rows { first: First::At(rows.table), stride: Stride::Bytes(SharedRows::ENTRY) };
         let add = |lowering: &mut Self| lowering.add_shared_row(rows, far.buffer, block);
         self.far_loop(&far, open, (places, rows.row_bytes().into()), &Lengths::Placed { block, coming }, add);
         self.code.bind(none);
@@ -145,10 +183,15 @@ impl Lowering<'_> {
                     let (start, end) = lowering.row_of(places[0]);
                     (start, Some(lowering.code.def_x(Op::Sub, &[end.into(), start.into()])))
                 }
+                Lengths::Even { bytes, .. } => (places[0], Some(*bytes)),
             };
             let idle = lowering.idle();
-            if let Some(bytes) = bytes {
-                lowering.code.emit(Op::Beq, &[bytes.into(), Arg::Zero, next_spike.into()]);
+            match (lengths, bytes) {
+                (Lengths::Even { behind, .. }, _) => {
+                    lowering.code.emit(Op::Bgeu, &[row.into(), (*behind).into(), next_spike.into()]);
+                }
+                (_, Some(bytes)) => lowering.code.emit(Op::Beq, &[bytes.into(), Arg::Zero, next_spike.into()]),
+                (_, None) => {}
             }
             // Seldom: adding a row takes about as long as bringing one.
             lowering.code.emit(Op::Beq, &[idle.into(), Arg::Zero, wait.into()]);
@@ -196,7 +239,7 @@ impl Lowering<'_> {
         self.code.emit(Op::Xor, &[far.buffer.into(), far.buffer.into(), far.flip.into()]);
         match lengths {
             Lengths::Equal => {}
-            Lengths::Differ { end } => {
+            Lengths::Differ { end } | Lengths::Even { end, .. } => {
                 self.code.emit(Op::Add, &[(*end).into(), far.buffer.into(), far.coming.into()]);
             }
             Lengths::Placed { block, coming } => {

@@ -6,9 +6,10 @@
 
 use fenn_isa::memory::Space;
 
-use super::spikes::{First, Rows, Spikes};
+use super::spikes::{First, Rows, Spikes, Stride};
 use super::{Address, Lowering};
 use crate::place::{Bundle, Delayed, Dense, Part, SharedRows, SparseRows};
+use far::RowPlaces;
 
 mod delayed;
 mod dense;
@@ -46,7 +47,7 @@ impl Lowering<'_> {
             [Part::Sparse(rows)] if !rows.sorted.is_empty() => self.sorted(index, bundle, rows),
             [Part::Sparse(rows)] if rows.space == Space::Dram => {
                 let spikes = self.spikes_of(bundle);
-                self.far_sparse(rows, spikes, First::At(rows.table));
+                self.far_sparse(rows, spikes, RowPlaces::Table(First::At(rows.table)));
             }
             [Part::Delayed(rows)] if rows.space == Space::Dram => self.far_delayed(bundle, rows),
             [Part::Shared(rows)] if rows.space == Space::Dram => self.far_shared(bundle, rows),
@@ -103,7 +104,7 @@ impl Lowering<'_> {
                 Piece::Delayed(rows) => (rows.address, rows.row_bytes(), Adder::Delayed(self.delayed_adder(rows))),
                 Piece::Shared(rows) => (rows.table, SharedRows::ENTRY, Adder::Shared(rows)),
             };
-            rows.push(Rows { first: First::At(first), stride });
+            rows.push(Rows { first: First::At(first), stride: Stride::Bytes(stride) });
             adders.push(adder);
         }
         self.for_each_spike(open, &rows, false, |lowering, places| {
