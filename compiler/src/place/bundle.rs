@@ -125,9 +125,9 @@ pub struct SparseRows {
     /// The first row.
     pub address: u32,
     /// In scalar memory: a word with the address of each row, and of the end of the last one; then, where they are sorted, two
-    /// for each delay: how many bytes before the latest the slot of its spikes is, and that of their marks. Where rows are even,
-    /// five for each delay and nothing else: these two, the address of the delay's first row, the bytes of each of its rows, and
-    /// the address of their end.
+    /// for each delay: how many bytes before the latest the slot of its spikes is, and that of their marks. Where rows are
+    /// grouped, it has a word for each group of each delay instead of each row: the address of the group's first row, a multiple
+    /// of 64, plus the vectors of each of its rows.
     pub table: u32,
     /// Vectors of synapses in the longest row.
     pub longest: u32,
@@ -135,9 +135,9 @@ pub struct SparseRows {
     pub vectors: u64,
     /// Rows.
     pub rows: u64,
-    /// Whether they are sorted and those of a delay equally long, so that where they start is reckoned. Sources behind the last
-    /// that has synapses with the delay have no row.
-    pub even: bool,
+    /// Of how many words of spikes, a power of two, the sources' rows are equally long and in one group, if they are sorted and a
+    /// table of the starts of all of them would be too large.
+    pub grouped: Option<u32>,
     /// What has to be added to the addresses in the rows; an immediate reaches it.
     pub base: u32,
     /// Whether sums saturate.
@@ -164,10 +164,8 @@ pub struct Marks {
 }
 
 impl SparseRows {
-    /// Bytes of what the table has of a delay besides the starts of rows.
-    pub const DELAY_ENTRY: u32 = 8;
-    /// Bytes of what the table has of a delay where rows are even.
-    pub const EVEN_ENTRY: u32 = 20;
+    /// Units of synapses in the longest row that can be in a group: the table has six bits for its vectors.
+    pub(super) const LONGEST_GROUPED: u32 = 31;
 
     /// Vectors of synapses in a row, on average.
     pub fn mean(&self) -> f64 {

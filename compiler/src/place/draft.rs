@@ -7,6 +7,7 @@
 
 use fenn_isa::memory::{LANES, MachineConfig, Space, VECTOR_BYTES};
 
+use super::bundle::SparseRows;
 use super::choose::{arrival, dense_cycles, shared_cycles, sparse_cycles};
 use super::plan::{Group, Kind, kind, saturates};
 use super::rows::{Member, RowFormat, Rows, Shape};
@@ -310,8 +311,8 @@ pub(super) fn placed_rows<'a>(network: &'a Network, placement: &Placement, membe
 }
 
 /// Finds the lengths of all sparse rows. Rows that are sorted by delay have a start for each delay; where the tables of these would
-/// take more than a quarter of scalar memory, rows of a delay are made equally long instead, of those projections that have more
-/// than their share of it.
+/// take more than a quarter of scalar memory, rows of neighbouring sources are made equally long, of those projections that
+/// have more than their share of it: of as few neighbours as it takes.
 pub(super) fn lay_out(network: &Network, placement: &Placement, config: &MachineConfig, drafts: &mut [Draft]) {
     let (mut tables, mut sorted) = (0, 0);
     for part in drafts.iter_mut().flat_map(|draft| &mut draft.parts) {
@@ -330,12 +331,20 @@ pub(super) fn lay_out(network: &Network, placement: &Placement, config: &Machine
     }
     for part in drafts.iter_mut().flat_map(|draft| &mut draft.parts) {
         let first = part.members[0];
-        if let Form::Sparse { shape, .. } = &mut part.form
-            && kind(network, first) == Kind::Sorted
-            && 4 * shape.lengths.len() as u64 > room / sorted
-        {
-            shape.even_out(network.source_size(network.projections[first].source));
+        if kind(network, first) != Kind::Sorted {
+            continue;
         }
+        let Form::Sparse { shape, .. } = &mut part.form else { continue };
+        let sources = network.source_size(network.projections[first].source);
+        let longest = shape.lengths.iter().copied().max().unwrap_or(0);
+        if 4 * shape.lengths.len() as u64 <= room / sorted || longest > SparseRows::LONGEST_GROUPED {
+            continue;
+        }
+        let (delays, all) = (shape.lengths.len() as u64 / u64::from(sources.max(1)), sources.div_ceil(LANES as u32));
+        let fits = |words: &u32| 4 * delays * u64::from(all.div_ceil(*words)) <= room / sorted || *words >= all;
+        let sizes = (0..u32::BITS).map(|power| 1 << power);
+        let words = sizes.into_iter().find(fits).unwrap_or(1);
+        shape.group(sources, words);
     }
 }
 

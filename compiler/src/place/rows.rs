@@ -71,9 +71,8 @@ pub(super) struct Shape {
     pub(super) range: (i16, i16),
     /// Bytes of lane-local memory from address 0 to the last that is used.
     pub(super) reach: u32,
-    /// Whether rows of one delay are as long as its longest, but for those behind the last source that has synapses with it,
-    /// which are empty ([`Shape::even_out`]).
-    pub(super) even: bool,
+    /// Where rows of neighbouring sources are equally long ([`Shape::group`]): of how many words of spikes.
+    pub(super) grouped: Option<u32>,
 }
 
 /// Rows of `sources` neurons over the given delays, of which there is one without sorting.
@@ -181,21 +180,22 @@ impl Shape {
         fits.then_some(RowFormat::Packed { bits: bits as u8 })
     }
 
-    /// Makes all rows of one delay as long as the longest, so that where a row is can be reckoned and no table has to say it.
-    /// `sources` are the rows of each delay.
-    pub(super) fn even_out(&mut self, sources: u32) {
-        for lengths in self.lengths.chunks_mut(sources.max(1) as usize) {
-            let longest = lengths.iter().copied().max().unwrap_or(0);
-            let behind = lengths.iter().rposition(|length| *length > 0).map_or(0, |last| last + 1);
-            lengths[..behind].fill(longest);
+    /// Makes rows equally long within groups of sources, of `words` words of spikes each, so that a table need not say where each of
+    /// them starts but where each group does. `sources` are the rows of each delay.
+    pub(super) fn group(&mut self, sources: u32, words: u32) {
+        for of_delay in self.lengths.chunks_mut(sources.max(1) as usize) {
+            for group in of_delay.chunks_mut(LANES * words as usize) {
+                let longest = group.iter().copied().max().unwrap_or(0);
+                group.fill(longest);
+            }
         }
-        self.even = true;
+        self.grouped = Some(words);
     }
 
     /// How rows are laid out, for the report.
     pub(super) fn layout(&self, format: RowFormat) -> String {
-        let even = if self.even { "; those of a delay equally long" } else { "" };
-        format!("{}{even}", format.name())
+        let grouped = self.grouped.map(|words| format!("; {} neighbours' equally long", LANES as u32 * words));
+        format!("{}{}", format.name(), grouped.unwrap_or_default())
     }
 
     /// Vectors of synapses in a row, on average.

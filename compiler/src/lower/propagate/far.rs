@@ -26,32 +26,6 @@ struct Far {
     coming: Reg,
 }
 
-/// How sparse rows are found.
-pub(super) enum RowPlaces {
-    /// A table at an address has their starts.
-    Table(First),
-    /// All are as long.
-    Even(EvenRows),
-}
-
-/// Rows that follow each other and are equally long.
-#[derive(Clone, Copy)]
-pub(super) struct EvenRows {
-    /// The first one's address.
-    pub(super) first: Reg,
-    /// Of each.
-    pub(super) bytes: Reg,
-    /// Behind the last one. Sources whose rows would be there have none.
-    pub(super) behind: Reg,
-}
-
-impl EvenRows {
-    /// Where they are, for a loop over spikes.
-    pub(super) fn rows(&self) -> Rows {
-        Rows { first: First::In(self.first), stride: Stride::In(self.bytes) }
-    }
-}
-
 /// The rows of a loop.
 enum Lengths {
     /// All are as long; the engine knows it already.
@@ -60,15 +34,6 @@ enum Lengths {
     Differ {
         /// Holds an address.
         end: Reg,
-    },
-    /// All that there are are as long, and the one that is being added ends at the register.
-    Even {
-        /// Holds an address.
-        end: Reg,
-        /// Of each.
-        bytes: Reg,
-        /// Behind the last one.
-        behind: Reg,
     },
     /// All are as long, and belong to blocks that a table names.
     Placed {
@@ -80,8 +45,8 @@ enum Lengths {
 }
 
 impl Lowering<'_> {
-    /// Sparse rows, which are found as `places` says.
-    pub(super) fn far_sparse(&mut self, rows: &SparseRows, spikes: Spikes, places: RowPlaces) {
+    /// Sparse rows, found at `places`: by a table of their starts, or in groups.
+    pub(super) fn far_sparse(&mut self, rows: &SparseRows, spikes: Spikes, places: Rows) {
         if rows.longest == 0 {
             return;
         }
@@ -90,13 +55,9 @@ impl Lowering<'_> {
         let adder = self.adder(rows);
         let far = self.far();
         let end = self.code.x();
-        let (places, lengths) = match places {
-            RowPlaces::Table(first) => (Rows { first, stride: Stride::Bytes(4) }, Lengths::Differ { end }),
-            RowPlaces::Even(even) => (even.rows(), Lengths::Even { end, bytes: even.bytes, behind: even.behind }),
-        };
         let add = |lowering: &mut Self| lowering.add_sparse_row(&adder, far.buffer, end);
         let bytes = rows.mean() * f64::from(rows.format.unit_bytes());
-        self.far_loop(&far, open, (places, bytes), &lengths, add);
+        self.far_loop(&far, open, (places, bytes), &Lengths::Differ { end }, add);
         self.code.bind(none);
     }
 
@@ -110,7 +71,8 @@ impl Lowering<'_> {
             let sums = self.load_sums(&chunk);
             let far = self.far();
             self.set_length(chunk.bytes());
-            let pieces = Rows { first: First::At(rows.address + chunk.first), stride: Stride::Bytes(rows.row_bytes) };
+            let stride = Stride::Bytes(rows.row_bytes);
+            let pieces = Rows { first: First::At(rows.address + chunk.first), stride };
             let add = |lowering: &mut Self| lowering.add_row(&sums, far.buffer);
             self.far_loop(&far, open, (pieces, chunk.bytes().into()), &Lengths::Equal, add);
             self.store_sums(&sums);
@@ -179,19 +141,15 @@ impl Lowering<'_> {
                     first = Some(block);
                     (row, None)
                 }
+                Lengths::Differ { .. } if matches!(rows.stride, Stride::Grouped(_)) => (places[0], Some(places[1])),
                 Lengths::Differ { .. } => {
                     let (start, end) = lowering.row_of(places[0]);
                     (start, Some(lowering.code.def_x(Op::Sub, &[end.into(), start.into()])))
                 }
-                Lengths::Even { bytes, .. } => (places[0], Some(*bytes)),
             };
             let idle = lowering.idle();
-            match (lengths, bytes) {
-                (Lengths::Even { behind, .. }, _) => {
-                    lowering.code.emit(Op::Bgeu, &[row.into(), (*behind).into(), next_spike.into()]);
-                }
-                (_, Some(bytes)) => lowering.code.emit(Op::Beq, &[bytes.into(), Arg::Zero, next_spike.into()]),
-                (_, None) => {}
+            if let Some(bytes) = bytes {
+                lowering.code.emit(Op::Beq, &[bytes.into(), Arg::Zero, next_spike.into()]);
             }
             // Seldom: adding a row takes about as long as bringing one.
             lowering.code.emit(Op::Beq, &[idle.into(), Arg::Zero, wait.into()]);
@@ -239,7 +197,7 @@ impl Lowering<'_> {
         self.code.emit(Op::Xor, &[far.buffer.into(), far.buffer.into(), far.flip.into()]);
         match lengths {
             Lengths::Equal => {}
-            Lengths::Differ { end } | Lengths::Even { end, .. } => {
+            Lengths::Differ { end } => {
                 self.code.emit(Op::Add, &[(*end).into(), far.buffer.into(), far.coming.into()]);
             }
             Lengths::Placed { block, coming } => {

@@ -9,7 +9,6 @@ use fenn_isa::memory::Space;
 use super::spikes::{First, Rows, Spikes, Stride};
 use super::{Address, Lowering};
 use crate::place::{Bundle, Delayed, Dense, Part, SharedRows, SparseRows};
-use far::RowPlaces;
 
 mod delayed;
 mod dense;
@@ -47,7 +46,7 @@ impl Lowering<'_> {
             [Part::Sparse(rows)] if !rows.sorted.is_empty() => self.sorted(index, bundle, rows),
             [Part::Sparse(rows)] if rows.space == Space::Dram => {
                 let spikes = self.spikes_of(bundle);
-                self.far_sparse(rows, spikes, RowPlaces::Table(First::At(rows.table)));
+                self.far_sparse(rows, spikes, Rows { first: First::At(rows.table), stride: Stride::Bytes(4) });
             }
             [Part::Delayed(rows)] if rows.space == Space::Dram => self.far_delayed(bundle, rows),
             [Part::Shared(rows)] if rows.space == Space::Dram => self.far_shared(bundle, rows),

@@ -3,9 +3,8 @@
 //! The same spikes are looked at once for each delay, so that it pays to mark once which of their words are not 0 ([`Marks`]).
 
 use fenn_isa::Op;
-use fenn_isa::memory::Space;
+use fenn_isa::memory::{LANES, Space};
 
-use super::far::{EvenRows, RowPlaces};
 use super::{Address, First, Lowering, Rows, Spikes, Stride};
 use crate::ir::{Arg, Reg, Turns};
 use crate::network::Source;
@@ -22,15 +21,14 @@ impl Lowering<'_> {
         }
         let sources = self.network.source_size(bundle.source);
         let count = rows.sorted.len() as u32;
-        // Where there is a table of the starts of all rows, what is known of delays is behind it.
-        let (starts, entry) = if rows.even {
-            (None, SparseRows::EVEN_ENTRY)
-        } else {
-            (Some(self.code.constant(rows.table.into())), SparseRows::DELAY_ENTRY)
+        let table = self.code.constant(rows.table.into());
+        // Behind the starts of all rows, how far back each delay's slot is.
+        let (stride, of_delay, one_more) = match rows.grouped {
+            Some(words) => (Stride::Grouped(words), sources.div_ceil(LANES as u32).div_ceil(words), 0),
+            None => (Stride::Bytes(4), sources, 1),
         };
-        let behind = if rows.even { 0 } else { 4 * (count * sources + 1) };
-        let delay = self.code.constant(i64::from(rows.table + behind));
-        let last = self.plus(delay, i64::from(entry * count));
+        let delay = self.code.constant(i64::from(rows.table + 4 * (count * of_delay + one_more)));
+        let last = self.plus(delay, i64::from(8 * count));
         let head = self.code.label();
         self.code.bind_turns(head, Turns::Times(count));
         let back = self.code.def_x(Op::Lw, &[0.into(), delay.into()]);
@@ -40,48 +38,25 @@ impl Lowering<'_> {
             let offset = self.code.def_x(Op::Sub, &[latest.into(), back.into()]);
             spikes = Spikes::Marked { at, marks: self.around(offset, &marks), words: marks.words };
         }
-        let places = match starts {
-            Some(starts) => RowPlaces::Table(First::In(starts)),
-            None => {
-                let [first, bytes, behind] =
-                    [8, 12, 16].map(|offset: i64| self.code.def_x(Op::Lw, &[offset.into(), delay.into()]));
-                RowPlaces::Even(EvenRows { first, bytes, behind })
-            }
-        };
+        let places = Rows { first: First::In(table), stride };
         if rows.space == Space::Dram {
             self.far_sparse(rows, spikes, places);
         } else {
-            self.near_sorted(rows, spikes, &places);
+            let none = self.code.label();
+            let open = self.open_spikes(spikes, true, none);
+            let adder = self.adder(rows);
+            self.for_each_spike(open, &[places], false, |lowering, places| {
+                let (start, end) = match places {
+                    [start, bytes] => (*start, lowering.code.def_x(Op::Add, &[(*start).into(), (*bytes).into()])),
+                    _ => lowering.row_of(places[0]),
+                };
+                lowering.add_sparse_row(&adder, start, end);
+            });
+            self.code.bind(none);
         }
-        if let Some(starts) = starts {
-            self.code.advance(starts, i64::from(4 * sources));
-        }
-        self.code.advance(delay, entry.into());
+        self.code.advance(table, i64::from(4 * of_delay));
+        self.code.advance(delay, 8);
         self.code.emit(Op::Bne, &[delay.into(), last.into(), head.into()]);
-    }
-
-    /// The rows of one delay, in vector memory.
-    fn near_sorted(&mut self, rows: &SparseRows, spikes: Spikes, places: &RowPlaces) {
-        let none = self.code.label();
-        let open = self.open_spikes(spikes, true, none);
-        let adder = self.adder(rows);
-        match places {
-            RowPlaces::Table(first) => {
-                let starts = Rows { first: *first, stride: Stride::Bytes(4) };
-                self.for_each_spike(open, &[starts], false, |lowering, places| {
-                    let (start, end) = lowering.row_of(places[0]);
-                    lowering.add_sparse_row(&adder, start, end);
-                });
-            }
-            RowPlaces::Even(even) => self.for_each_spike(open, &[even.rows()], false, |lowering, places| {
-                let next = lowering.code.label();
-                lowering.code.emit(Op::Bgeu, &[places[0].into(), even.behind.into(), next.into()]);
-                let end = lowering.code.def_x(Op::Add, &[places[0].into(), even.bytes.into()]);
-                lowering.add_sparse_row(&adder, places[0], end);
-                lowering.code.bind(next);
-            }),
-        }
-        self.code.bind(none);
     }
 
     /// Marks the latest spikes, in the slot behind that of those before.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use fenn_compiler::backend::{Compiled, Options as Machine};
 use fenn_compiler::interpret::{Interpreter, SpikeTrain};
 use fenn_compiler::network::{Delays, Network, Source, Values, Weights};
+use fenn_compiler::place::RowLayout;
 use fenn_host::device::Limit;
 use fenn_host::session::{Count, Session, array::Array};
 use fenn_host::sim::Simulator;
@@ -28,6 +29,7 @@ mod drawn;
 mod model;
 mod page;
 mod reference;
+mod rows;
 mod statistics;
 
 /// The benchmark.
@@ -39,15 +41,15 @@ pub const PROGRAM: Program = Program {
     run,
 };
 
-/// The description, at the size that the program has by default.
+/// The description; arrays are beside it where it is written to.
 const DESCRIPTION: &str = include_str!("../../../microcircuit/network.toml");
 
 /// Share of the published size.
 const SCALE: f64 = 0.1;
-/// See [`SCALE`]; for tests.
-const SMALL: f64 = 0.02;
 /// Steps of a run: 2 s.
 const STEPS: u32 = 20_000;
+/// See [`STEPS`]; for tests.
+const FEW_STEPS: u32 = 1000;
 /// Launches that the interpreter is asked to repeat.
 const REPEATED: usize = 2;
 /// Clock of the published board, Hz.
@@ -70,14 +72,13 @@ struct Simulated {
 
 fn run(options: &Options<'_>) -> Result<Outcome, Failure> {
     let seed = options.seed.unwrap_or(SEED);
-    let (scale, steps) = if options.small { (SMALL, STEPS / 20) } else { (SCALE, STEPS) };
+    let steps = if options.small { FEW_STEPS } else { STEPS };
     (options.progress)("drawing the column", 0.0);
-    let column = Column::draw(Model::new(scale), seed);
-    let text = description(scale, column.model.neurons())?;
-    write(&column, &text, options.out)?;
-    let network = described(&text, "network.toml", options.out, Some(seed))?;
+    let column = Column::draw(Model::new(SCALE), seed);
+    write(&column, options.out)?;
+    let network = described(DESCRIPTION, "network.toml", options.out, Some(seed))?;
     (options.progress)("compiling", 0.05);
-    let program = compiled(&network, &Machine { counters: true, ..Machine::default() })?;
+    let program = compiled(&network, &Machine { counters: true, rows: RowLayout::Packed, ..Machine::default() })?;
     let simulated = simulate(&network, &program, steps, &|share| (options.progress)("simulating", 0.1 + 0.5 * share))?;
     let float = reference::run(&column, steps, seed, |share| (options.progress)("in float64", 0.6 + 0.4 * share));
     let ours = activity(&column.model, &column.starts, &simulated.spikes, steps);
@@ -86,7 +87,7 @@ fn run(options: &Options<'_>) -> Result<Outcome, Failure> {
         Found { column: &column, network: &network, program: &program, simulated: &simulated, steps, ours, theirs };
     let mut lines = network_lines(&found)?;
     lines.extend(activity_lines(&found, options.small));
-    lines.extend(cost_lines(&found));
+    lines.extend(cost_lines(&found)?);
     Ok(Outcome { seed: Some(seed), lines, sections: page::sections(&found, &float) })
 }
 
@@ -108,18 +109,6 @@ impl Found<'_> {
     }
 }
 
-/// The description at a scale.
-fn description(scale: f64, neurons: u32) -> Result<String, Failure> {
-    let mut text = DESCRIPTION.to_owned();
-    for (from, to) in [("size = 7717", format!("size = {neurons}")), ("sqrt(0.1)", format!("sqrt({scale})"))] {
-        if !text.contains(from) {
-            return Err(format!("the description has no `{from}`").into());
-        }
-        text = text.replace(from, &to);
-    }
-    Ok(text)
-}
-
 /// Chances of at least 1, 2, 3 and 4 Poisson spikes, as s0.15.
 fn chances(mean: f64) -> [i16; 4] {
     let mut none_more = 0.0;
@@ -132,7 +121,7 @@ fn chances(mean: f64) -> [i16; 4] {
 }
 
 /// Writes the arrays that the description names, and itself, to `folder`.
-fn write(column: &Column, text: &str, folder: &Path) -> Result<(), Failure> {
+fn write(column: &Column, folder: &Path) -> Result<(), Failure> {
     let model = &column.model;
     let population = |neuron| model.population(neuron);
     let each = |of: &dyn Fn(usize) -> i16| -> Vec<i16> { (0..model.neurons()).map(|n| of(population(n))).collect() };
@@ -148,7 +137,7 @@ fn write(column: &Column, text: &str, folder: &Path) -> Result<(), Failure> {
     array(&folder.join("delays.npy"), column.synapses.iter().map(|synapse| i32::from(synapse.delay)))?;
     array(&folder.join("targets.npy"), column.synapses.iter().map(|synapse| synapse.target as i32))?;
     array(&folder.join("lengths.npy"), column.starts.windows(2).map(|ends| (ends[1] - ends[0]) as i32))?;
-    Ok(fenn_isa::file::write_whole(&folder.join("network.toml"), text.as_bytes())?)
+    Ok(fenn_isa::file::write_whole(&folder.join("network.toml"), DESCRIPTION.as_bytes())?)
 }
 
 /// Writes a NumPy array of whole numbers.
@@ -272,7 +261,7 @@ fn network_lines(found: &Found<'_>) -> Result<Vec<Line>, Failure> {
     // As what a code of I is worth in codes of V, which s5.10 rounds.
     let exact = Propagators::new().current * model.weight / PARTS * 1024.0;
     let error = 100.0 * (f64::from(*code) / 1024.0 / exact - 1.0).abs();
-    lines.push(Line::new(Figure::new("weight of the current, error", error, "%", Gate::AtMost(0.02))));
+    lines.push(Line::new(Figure::new("effect of a synapse on the potential, error", error, "%", Gate::AtMost(0.02))));
     Ok(lines)
 }
 
@@ -320,7 +309,7 @@ fn activity_lines(found: &Found<'_>, small: bool) -> Vec<Line> {
 }
 
 /// What it takes.
-fn cost_lines(found: &Found<'_>) -> Vec<Line> {
+fn cost_lines(found: &Found<'_>) -> Result<Vec<Line>, Failure> {
     let Found { simulated, ours, steps, program, column, .. } = found;
     let (cycles, seconds) = (simulated.cycles as f64, found.seconds());
     let none = |name: &str, value, unit| Line::new(Figure::new(name, value, unit, Gate::None));
@@ -335,13 +324,20 @@ fn cost_lines(found: &Found<'_>) -> Vec<Line> {
             lines.push(none(&format!("cycles of a step, {name}"), count.cycles as f64 / f64::from(*steps), ""));
         }
     }
-    let weights = program.report.rows.first();
-    if let Some(choice) = weights {
-        let bytes = choice.taken.bytes as f64;
-        lines.push(none("bytes of rows in DRAM", bytes / 1e6, "MB"));
-        let words = bytes / 2.0 / column.synapses.len() as f64;
-        lines.push(none("words of rows for each synapse", words, "").noted("1 without padding"));
-    }
+    let stored = program.report.rows.first().ok_or("the program has rows")?.taken.bytes;
+    // How many neighbours' rows are equally long is the compiler's to choose; what that comes to is reckoned here again.
+    let sizes = [1, 32, 64, 128, 256, 512, 1024].into_iter();
+    let (neighbours, (brought, reckoned)) = sizes
+        .map(|neighbours| (neighbours, rows::bytes(column, neighbours)))
+        .min_by_key(|(_, (_, bytes))| bytes.abs_diff(stored))
+        .ok_or("there are sizes")?;
+    let figure = Figure::new("rows in DRAM", stored as f64, "bytes", Gate::Exactly(reckoned as f64));
+    lines.push(Line::new(figure).noted(format!("reckoned apart; rows of {neighbours} neighbours are equally long")));
+    let words = stored as f64 / 2.0 / column.synapses.len() as f64;
+    lines.push(none("words of rows for each synapse", words, "").noted("1 without padding"));
+    let moved: u64 = simulated.spikes.iter().map(|(_, neuron)| brought[*neuron as usize]).sum();
+    lines.push(none("words brought for each synaptic event", moved as f64 / 2.0 / ours.events as f64, ""));
+    lines.push(none("traffic from DRAM", moved as f64 / at_clock / 1e6, "MB/s").noted("one core at 175 MHz"));
     for memory in &program.report.memories {
         let share = 100.0 * memory.used as f64 / memory.available as f64;
         lines.push(none(&format!("use of {}", memory.memory), share, "%").noted(format!(
@@ -351,5 +347,5 @@ fn cost_lines(found: &Found<'_>) -> Vec<Line> {
         )));
     }
     lines.push(none("instructions simulated", simulated.instructions as f64 / 1e6, "million"));
-    lines
+    Ok(lines)
 }

@@ -31,9 +31,6 @@ const PROBABILITIES: [[f64; POPULATIONS]; POPULATIONS] = [
 /// Rates of the full model in Hz, as its repository lists them.
 pub(super) const PUBLISHED_RATES: [f64; POPULATIONS] = [0.903, 2.965, 4.414, 5.876, 7.569, 8.633, 1.105, 7.829];
 
-/// Rates of the full model in Hz that scripts of smaller networks put in for the synapses left out.
-const SCALING_RATES: [f64; POPULATIONS] = [0.971, 2.868, 4.746, 5.396, 8.142, 9.078, 0.991, 7.523];
-
 /// The most frequent coefficients of variation of inter-spike intervals in 900 s of the full model, read off the repository's
 /// figure.
 pub(super) const PUBLISHED_CV: [&str; POPULATIONS] =
@@ -146,17 +143,19 @@ pub(super) fn strength(target: usize, source: usize) -> f64 {
 /// How many synapses join `sources` with `targets` neurons, both drawn with replacement, such that a pair is joined at least once
 /// with `probability`.
 fn synapses(probability: f64, sources: f64, targets: f64) -> f64 {
-    (1.0 - probability).ln() / (1.0 - 1.0 / (sources * targets)).ln()
+    libm::log1p(-probability) / libm::log1p(-1.0 / (sources * targets))
 }
 
 impl Model {
     /// The model with `scale` times the neurons and `scale` times the synapses of each. What is left out is made up for: weights
     /// grow by `1/√scale`, which keeps the variance of the input, and a constant current brings its mean back.
     pub(super) fn new(scale: f64) -> Self {
-        let sizes = SIZES.map(|size| (size * scale).round_ties_even());
-        let count = |target: usize, source: usize| {
-            synapses(PROBABILITIES[target][source], sizes[source], sizes[target]).round() as u64
+        let sizes = SIZES.map(|size| (size * scale).round());
+        // Synapses of a neuron of the full model.
+        let in_degree = |target: usize, source: usize| {
+            synapses(PROBABILITIES[target][source], SIZES[source], SIZES[target]) / SIZES[target]
         };
+        let count = |target: usize, source: usize| (scale * in_degree(target, source) * sizes[target]).round() as u64;
         let all = |target| std::array::from_fn(|source| count(target, source));
         // A synapse of 1 pA moves the potential by so many mV at most.
         let (m, s) = (TAU_MEMBRANE, TAU_SYNAPSE);
@@ -164,11 +163,7 @@ impl Model {
         let full = PSP / (s * m / (CAPACITY * (s - m)) * (fast - slow));
         let drive = |target: usize| {
             let recurrent: f64 = (0..POPULATIONS)
-                .map(|source| {
-                    let in_degree =
-                        synapses(PROBABILITIES[target][source], SIZES[source], SIZES[target]) / SIZES[target];
-                    strength(target, source) * full * in_degree * SCALING_RATES[source]
-                })
+                .map(|source| strength(target, source) * full * in_degree(target, source) * PUBLISHED_RATES[source])
                 .sum();
             let external = full * EXTERNAL[target] * EXTERNAL_RATE;
             1e-3 * TAU_SYNAPSE * (1.0 - scale.sqrt()) * (recurrent + external)
@@ -249,10 +244,10 @@ mod tests {
     #[test]
     fn a_tenth_has_a_hundredth_of_the_synapses() {
         let tenth = Model::new(0.1);
-        assert_eq!(tenth.neurons(), 7717);
+        assert_eq!(tenth.neurons(), 7718);
         assert_eq!(tenth.total(), 2_988_960);
-        assert_eq!(tenth.firsts()[8], 7717);
-        assert_eq!([0, 2067, 2068, 7716].map(|neuron| tenth.population(neuron)), [0, 0, 1, 7]);
+        assert_eq!(tenth.firsts()[8], 7718);
+        assert_eq!([0, 2067, 2068, 7717].map(|neuron| tenth.population(neuron)), [0, 0, 1, 7]);
     }
 
     /// Published with the model, to as many digits.

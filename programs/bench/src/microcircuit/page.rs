@@ -8,9 +8,9 @@ use crate::chart::{Axis, Mark, Panel, Series, bars, curves, raster, table};
 use crate::program::Section;
 
 /// What the raster shows, in steps, at the end of the run.
-const SHOWN: u32 = 2000;
+const SHOWN: u32 = 4000;
 /// Neurons of each population in the raster: one in so many.
-const ONE_IN: u32 = 8;
+const ONE_IN: u32 = 2;
 
 /// All parts; `float` are the reference's spikes.
 pub(super) fn sections(found: &Found<'_>, float: &[(u32, u32)]) -> Vec<Section> {
@@ -51,7 +51,7 @@ fn spikes(found: &Found<'_>, float: &[(u32, u32)]) -> Section {
         (0..POPULATIONS).map(panel).collect()
     };
     let (from, to) = (ms(from), ms(found.steps));
-    let caption = format!("Every {ONE_IN}th neuron, the last {} ms of the run.", to - from);
+    let caption = format!("Every other neuron, the last {} ms of the run.", to - from);
     let body = html! {
         (raster("FeNN", "ms", from, to, &panels(&found.simulated.spikes), &caption))
         (raster("float64, same column", "ms", from, to, &panels(float),
@@ -86,7 +86,13 @@ fn delays(found: &Found<'_>) -> Section {
     }
     let caption = "In steps of 0.1 ms. Delays below a step are drawn again, so that the densities have the whole weight above it; the \
                    first step has only half its width.";
-    let chart = curves("Delays", Axis::linear("ms"), Axis::linear("share of synapses").with(&[0.0]), &series, caption);
+    let chart = curves(
+        "Delays of all synapses",
+        Axis::linear("ms"),
+        Axis::linear("share of synapses").with(&[0.0]),
+        &series,
+        caption,
+    );
     Section::new("Delays", chart)
 }
 
