@@ -51,7 +51,7 @@ const STEPS: u32 = 20_000;
 /// See [`STEPS`]; for tests.
 const FEW_STEPS: u32 = 1000;
 /// Launches that the interpreter is asked to repeat.
-const REPEATED: usize = 2;
+const REPEATED: u32 = 2;
 /// Clock of the published board, Hz.
 const CLOCK: f64 = 175e6;
 /// The default seed.
@@ -66,9 +66,10 @@ struct Simulated {
     phases: Vec<(String, Count)>,
     cycles: u64,
     instructions: u64,
-    /// (step, neuron) pairs of the first launches in which the interpreter differs.
-    mismatches: usize,
 }
+
+/// How else products may be rounded: as a description and as people call it.
+const ROUNDINGS: [(&str, &str); 2] = [("nearest", "to nearest"), ("zero", "towards minus infinity")];
 
 fn run(options: &Options<'_>) -> Result<Outcome, Failure> {
     let seed = options.seed.unwrap_or(SEED);
@@ -78,13 +79,32 @@ fn run(options: &Options<'_>) -> Result<Outcome, Failure> {
     write(&column, options.out)?;
     let network = described(DESCRIPTION, "network.toml", options.out, Some(seed))?;
     (options.progress)("compiling", 0.05);
-    let program = compiled(&network, &Machine { counters: true, rows: RowLayout::Packed, ..Machine::default() })?;
-    let simulated = simulate(&network, &program, steps, &|share| (options.progress)("simulating", 0.1 + 0.5 * share))?;
-    let float = reference::run(&column, steps, seed, |share| (options.progress)("in float64", 0.6 + 0.4 * share));
-    let ours = activity(&column.model, &column.starts, &simulated.spikes, steps);
-    let theirs = activity(&column.model, &column.starts, &float, steps);
-    let found =
-        Found { column: &column, network: &network, program: &program, simulated: &simulated, steps, ours, theirs };
+    let machine = Machine { counters: true, rows: RowLayout::Packed, ..Machine::default() };
+    let program = compiled(&network, &machine)?;
+    let simulated = simulate(&network, &program, steps, &|share| (options.progress)("simulating", 0.1 + 0.3 * share))?;
+    let mismatches = mismatches(&network, &simulated.spikes)?;
+    let float = reference::run(&column, steps, seed, |share| (options.progress)("in float64", 0.4 + 0.2 * share));
+    let activity = |spikes: &[(u32, u32)]| activity(&column.model, &column.starts, spikes, steps);
+    let mut others = Vec::new();
+    for ((rounding, _), index) in ROUNDINGS.iter().zip(0..).filter(|_| !options.small) {
+        let rounded = DESCRIPTION.replace("rounding = \"stochastic\"", &format!("rounding = \"{rounding}\""));
+        let network = described(&rounded, "network.toml", options.out, Some(seed))?;
+        let program = compiled(&network, &machine)?;
+        let begun = 0.6 + 0.2 * f64::from(index);
+        let progress = |share| (options.progress)("simulating with other roundings", begun + 0.2 * share);
+        others.push(activity(&simulate(&network, &program, steps, &progress)?.spikes));
+    }
+    let found = Found {
+        column: &column,
+        network: &network,
+        program: &program,
+        simulated: &simulated,
+        mismatches,
+        steps,
+        ours: activity(&simulated.spikes),
+        theirs: activity(&float),
+        others,
+    };
     let mut lines = network_lines(&found)?;
     lines.extend(activity_lines(&found, options.small));
     lines.extend(cost_lines(&found)?);
@@ -98,8 +118,12 @@ struct Found<'a> {
     program: &'a Compiled,
     simulated: &'a Simulated,
     steps: u32,
+    /// (step, neuron) pairs of the first launches in which the interpreter differs.
+    mismatches: usize,
     ours: Activity,
     theirs: Activity,
+    /// Under each of [`ROUNDINGS`], if they were tried.
+    others: Vec<Activity>,
 }
 
 impl Found<'_> {
@@ -156,10 +180,9 @@ fn simulate(network: &Network, program: &Compiled, steps: u32, progress: &dyn Fn
     let counters = session.manifest().counters.clone().ok_or("the program has no counters")?;
     let mut phases: Vec<(String, Count)> =
         counters.phases.iter().map(|phase| (named(phase.kind), Count::default())).collect();
-    let mut interpreter = Interpreter::new(network).map_err(|_| "the network is not well-formed")?;
     let limit = Limit { instructions: 10_000_000_000, time: Duration::from_secs(600) };
     let launches = steps / network.steps;
-    let mut simulated = Simulated { spikes: Vec::new(), phases: Vec::new(), cycles: 0, instructions: 0, mismatches: 0 };
+    let mut simulated = Simulated { spikes: Vec::new(), phases: Vec::new(), cycles: 0, instructions: 0 };
     for launch in 0..launches {
         let done = session.launch(&[&[]], limit)?;
         simulated.cycles += done.finished.cycles;
@@ -172,14 +195,25 @@ fn simulate(network: &Network, program: &Compiled, steps: u32, progress: &dyn Fn
         let [Array::Spikes(spikes)] = &recordings[..] else { return Err("the program records spikes alone".into()) };
         let first = launch * network.steps;
         simulated.spikes.extend(spikes.all().map(|(step, neuron)| (first + step, neuron)));
-        if (launch as usize) < REPEATED {
-            let train = SpikeTrain::new((0..network.steps).map(|step| spikes.in_step(step).collect()).collect());
-            simulated.mismatches += train.mismatches(&interpreter.run(&[])?.events[0][0]);
-        }
         progress(f64::from(launch + 1) / f64::from(launches));
     }
     simulated.phases = phases;
     Ok(simulated)
+}
+
+/// In how many (step, neuron) pairs of the first launches the interpreter differs from `spikes`.
+fn mismatches(network: &Network, spikes: &[(u32, u32)]) -> Result<usize, Failure> {
+    let mut interpreter = Interpreter::new(network).map_err(|_| "the network is not well-formed")?;
+    let mut differ = 0;
+    for launch in 0..REPEATED {
+        let mut steps = vec![Vec::new(); network.steps as usize];
+        for (step, neuron) in spikes {
+            let within = step.checked_sub(launch * network.steps).and_then(|step| steps.get_mut(step as usize));
+            within.into_iter().for_each(|step| step.push(*neuron));
+        }
+        differ += SpikeTrain::new(steps).mismatches(&interpreter.run(&[])?.events[0][0]);
+    }
+    Ok(differ)
 }
 
 /// A phase in words.
@@ -273,16 +307,11 @@ fn round(number: f64, digits: i32) -> f64 {
 
 /// Rates, irregularity and synchrony, beside float64.
 fn activity_lines(found: &Found<'_>, small: bool) -> Vec<Line> {
-    let Found { ours, theirs, simulated, network, .. } = found;
-    let repeated = REPEATED as u32 * network.steps;
+    let Found { ours, theirs, mismatches, network, .. } = found;
+    let repeated = REPEATED * network.steps;
     let mut lines = vec![
-        Line::new(Figure::new(
-            "spikes that differ from the interpreter's",
-            simulated.mismatches as f64,
-            "",
-            Gate::Exactly(0.0),
-        ))
-        .noted(format!("first {repeated} steps")),
+        Line::new(Figure::new("spikes that differ from the interpreter's", *mismatches as f64, "", Gate::Exactly(0.0)))
+            .noted(format!("first {repeated} steps")),
     ];
     for (index, name) in NAMES.iter().enumerate() {
         let expected = theirs.rates[index];
@@ -292,6 +321,14 @@ fn activity_lines(found: &Found<'_>, small: bool) -> Vec<Line> {
         let figure = Figure::new(format!("rate of {name}"), ours.rates[index], "Hz", gate);
         let note = format!("float64 on the same column {expected:.3}");
         lines.push(Line::new(figure).beside(PUBLISHED_RATES[index], REPOSITORY).noted(note));
+    }
+    for (other, (_, name)) in found.others.iter().zip(ROUNDINGS) {
+        let changes: Vec<f64> = other.rates.iter().zip(&theirs.rates).map(|(a, b)| 100.0 * (a / b - 1.0)).collect();
+        let worst = changes.iter().copied().max_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap_or(f64::NAN);
+        let all: Vec<String> = changes.iter().map(|change| format!("{change:+.0}")).collect();
+        let figure =
+            Figure::new(format!("with products rounded {name}, greatest change of a rate"), worst, "%", Gate::None);
+        lines.push(Line::new(figure).noted(format!("against float64, by population: {} %", all.join(" "))));
     }
     for (index, name) in NAMES.iter().enumerate() {
         if ours.cv[index].is_nan() {

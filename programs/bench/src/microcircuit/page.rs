@@ -23,12 +23,21 @@ fn activity(found: &Found<'_>) -> Section {
         NAMES.iter().enumerate().map(|(index, name)| ((*name).to_owned(), numbers(index))).collect()
     };
     let rates = groups(&|index| vec![ours.rates[index], theirs.rates[index], PUBLISHED_RATES[index]]);
+    let roundings = groups(&|index| {
+        [theirs, ours].into_iter().chain(&found.others).map(|activity| activity.rates[index]).collect()
+    });
     let cvs = groups(&|index| vec![ours.cv[index], theirs.cv[index]]);
     let caption = "The same neurons, synapses, delays and initial potentials in 16 bits with stochastic rounding and in float64; the \
                    Poisson input has other numbers. The full model has ten times the neurons and synapses, so that a tenth is not \
                    expected to have its rates exactly.";
     let body = html! {
         (bars("Rates", "Hz", &["FeNN", "float64, same column", "full model, published"], &rates, caption))
+        @if !found.others.is_empty() {
+            (bars("Rates under other roundings", "Hz",
+                &["float64, same column", "stochastic", "to nearest", "towards minus infinity"], &roundings,
+                "The same program but for the rounding of products: in every step, each neuron loses half a unit of potential and of \
+                 current on average if it is towards minus infinity."))
+        }
         (bars("Irregularity", "CV of inter-spike intervals", &["FeNN", "float64, same column"], &cvs,
             "Mean over neurons with at least three spikes. 1 is a Poisson process; runs as short as this have less than long ones."))
     };
