@@ -1,6 +1,7 @@
 //! Rows sorted by delay: for each delay, the longest first, the spikes of so many steps ago and their rows for that delay.
 //!
-//! The same spikes are looked at once for each delay, so that it pays to mark once which of their words are not 0 ([`Marks`]).
+//! The same spikes are looked at once for each delay, so that it pays to mark once which of their words are not 0 ([`Marks`]). Few
+//! spikes have the same age, so that rows from DRAM come while those of the next delay are looked for.
 
 use fenn_isa::Op;
 use fenn_isa::memory::{LANES, Space};
@@ -29,6 +30,8 @@ impl Lowering<'_> {
         };
         let delay = self.code.constant(i64::from(rows.table + 4 * (count * of_delay + one_more)));
         let last = self.plus(delay, i64::from(8 * count));
+        // With a single word of spikes, the code is jumped over where there are none, and nothing may be left for later.
+        let stream = (rows.space == Space::Dram && sources > LANES as u32).then(|| self.stream(rows));
         let head = self.code.label();
         self.code.bind_turns(head, Turns::Times(count));
         let back = self.code.def_x(Op::Lw, &[0.into(), delay.into()]);
@@ -39,7 +42,9 @@ impl Lowering<'_> {
             spikes = Spikes::Marked { at, marks: self.around(offset, &marks), words: marks.words };
         }
         let places = Rows { first: First::In(table), stride };
-        if rows.space == Space::Dram {
+        if let Some(stream) = &stream {
+            self.stream_spikes(stream, rows, spikes, places);
+        } else if rows.space == Space::Dram {
             self.far_sparse(rows, spikes, places);
         } else {
             let none = self.code.label();
@@ -57,6 +62,9 @@ impl Lowering<'_> {
         self.code.advance(table, i64::from(4 * of_delay));
         self.code.advance(delay, 8);
         self.code.emit(Op::Bne, &[delay.into(), last.into(), head.into()]);
+        if let Some(stream) = stream {
+            self.end_stream(&stream);
+        }
     }
 
     /// Marks the latest spikes, in the slot behind that of those before.

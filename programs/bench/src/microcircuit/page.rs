@@ -24,7 +24,7 @@ fn activity(found: &Found<'_>) -> Section {
     };
     let rates = groups(&|index| vec![ours.rates[index], theirs.rates[index], PUBLISHED_RATES[index]]);
     let roundings = groups(&|index| {
-        [theirs, ours].into_iter().chain(&found.others).map(|activity| activity.rates[index]).collect()
+        [ours, theirs].into_iter().chain(&found.others).map(|activity| activity.rates[index]).collect()
     });
     let cvs = groups(&|index| vec![ours.cv[index], theirs.cv[index]]);
     let caption = "The same neurons, synapses, delays and initial potentials in 16 bits with stochastic rounding and in float64; the \
@@ -34,7 +34,7 @@ fn activity(found: &Found<'_>) -> Section {
         (bars("Rates", "Hz", &["FeNN", "float64, same column", "full model, published"], &rates, caption))
         @if !found.others.is_empty() {
             (bars("Rates under other roundings", "Hz",
-                &["float64, same column", "stochastic", "to nearest", "towards minus infinity"], &roundings,
+                &["FeNN, stochastic", "float64, same column", "to nearest", "towards minus infinity"], &roundings,
                 "The same program but for the rounding of products: in every step, each neuron loses half a unit of potential and of \
                  current on average if it is towards minus infinity."))
         }
