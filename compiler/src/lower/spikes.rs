@@ -12,6 +12,7 @@
 
 use fenn_isa::Op;
 use fenn_isa::code::Label;
+use fenn_isa::memory::VECTOR_BYTES;
 
 use super::{Address, InputPointer, Lowering};
 use crate::ir::{Arg, Code, Reg, Turns};
@@ -56,8 +57,18 @@ pub(super) enum Spikes {
 pub(super) struct Rows {
     /// Of neuron 0's place.
     pub(super) first: First,
-    /// From place to place, at least 1.
-    pub(super) stride: u32,
+    /// From place to place.
+    pub(super) stride: Stride,
+}
+
+/// How far it is from place to place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stride {
+    /// So many bytes, at least 1.
+    Bytes(u32),
+    /// As far as a table says: `first` is its address, and it has a word for each so many words of spikes, a power of two: the
+    /// address of these neurons' first place, a multiple of 64, plus the vectors from place to place. Not for lists of spikes.
+    Grouped(u32),
 }
 
 /// An address.
@@ -124,8 +135,8 @@ impl Lowering<'_> {
         }
     }
 
-    /// `body` for every spike, with the addresses of its places in all of `rows`, in registers that `body` may change. With
-    /// `entered`, code behind the loop goes back into the body: what the loop keeps in registers has a value then, although no
+    /// `body` for every spike, with the addresses of its places in all of `rows`, in registers that `body` may change; behind
+    /// them, in registers that stay as they are, the strides of those that are grouped. With `entered`, code behind the loop goes back into the body: what the loop keeps in registers has a value then, although no
     /// spike may have been found.
     pub(super) fn for_each_spike(
         &mut self,
@@ -136,9 +147,13 @@ impl Lowering<'_> {
     ) {
         match open {
             Open::Word(word) => {
-                let first = self.firsts(rows);
-                let scales = self.scales(rows, 1);
-                self.for_each_bit(word, &first, &scales, body);
+                let places = self.word_places(rows, true);
+                let grouped: Vec<WordPlaces> = places.iter().filter(|place| place.group.is_some()).copied().collect();
+                if !grouped.is_empty() {
+                    let first = self.code.constant(0);
+                    self.find_word(&grouped, first);
+                }
+                self.for_each_bit(word, &places, body);
             }
             Open::Words { at, words } => self.for_each_word(at, words, rows, entered, body),
             Open::Marked { at, marks, words } => self.for_each_marked([at, marks], words, rows, entered, body),
@@ -146,17 +161,64 @@ impl Lowering<'_> {
         }
     }
 
-    fn firsts(&mut self, rows: &[Rows]) -> Vec<Reg> {
-        let first = |rows: &Rows| match rows.first {
-            First::At(address) => self.code.constant(address.into()),
-            First::In(register) => register,
-        };
-        rows.iter().map(first).collect()
+    /// Registers for the places of a word's neurons; if the word is the only one, those are where the first word's are.
+    fn word_places(&mut self, rows: &[Rows], only: bool) -> Vec<WordPlaces> {
+        let mut places = Vec::new();
+        for rows in rows {
+            let first = match rows.first {
+                First::At(address) => self.code.constant(address.into()),
+                First::In(register) => register,
+            };
+            let (of_word, word_scale, scale, group) = match rows.stride {
+                Stride::Bytes(bytes) if only => (first, Scale::One, self.scale(bytes), None),
+                // Bytes for the 32 neurons of a word, over the four bytes of the word.
+                Stride::Bytes(bytes) => (self.code.x(), self.scale(8 * bytes), self.scale(bytes), None),
+                Stride::Grouped(words) => {
+                    let stride = self.code.x();
+                    (self.code.x(), Scale::One, Scale::Multiply(stride), Some(Group { words, stride }))
+                }
+            };
+            places.push(WordPlaces { first, of_word, word_scale, scale, group });
+        }
+        places
     }
 
-    /// How numbers of neurons become bytes, `times` as many.
-    fn scales(&mut self, rows: &[Rows], times: u32) -> Vec<Scale> {
-        rows.iter().map(|rows| self.scale(times * rows.stride)).collect()
+    /// Gives a value to the registers that a loop over spikes keeps.
+    fn give_values(&mut self, places: &[WordPlaces], word: Reg) {
+        let strides = places.iter().filter_map(|place| place.group).map(|group| group.stride);
+        for register in places.iter().map(|place| place.of_word).chain(strides).chain([word]) {
+            self.code.emit(Op::Addi, &[register.into(), Arg::Zero, 0.into()]);
+        }
+    }
+
+    /// Finds the places of the first neuron of the word that is `offset` bytes behind the first one.
+    fn find_word(&mut self, places: &[WordPlaces], offset: Reg) {
+        for WordPlaces { first, of_word, word_scale, group, .. } in places {
+            let Some(Group { words, stride }) = group else {
+                let offset = self.scaled(offset, *word_scale);
+                self.code.emit(Op::Add, &[(*of_word).into(), offset.into(), (*first).into()]);
+                continue;
+            };
+            let mut entry = offset;
+            if *words > 1 {
+                let group = self.code.def_x(Op::Srli, &[offset.into(), i64::from(words.trailing_zeros()).into()]);
+                entry = self.code.def_x(Op::Andi, &[group.into(), (-4).into()]);
+            }
+            let entry = self.code.def_x(Op::Add, &[entry.into(), (*first).into()]);
+            let entry = self.code.def_x(Op::Lw, &[0.into(), entry.into()]);
+            let vectors = self.code.def_x(Op::Andi, &[entry.into(), i64::from(VECTOR_BYTES - 1).into()]);
+            let shift = i64::from(VECTOR_BYTES.trailing_zeros());
+            self.code.emit(Op::Slli, &[(*stride).into(), vectors.into(), shift.into()]);
+            self.code.emit(Op::Sub, &[(*of_word).into(), entry.into(), vectors.into()]);
+            if *words > 1 {
+                // Bytes of words before this one in the group, to neurons, to bytes of places.
+                let before = self.code.constant(i64::from(4 * words - 1));
+                let before = self.code.def_x(Op::And, &[offset.into(), before.into()]);
+                let before = self.code.def_x(Op::Slli, &[before.into(), 3.into()]);
+                let before = self.code.def_x(Op::Mul, &[before.into(), (*stride).into()]);
+                self.code.emit(Op::Add, &[(*of_word).into(), (*of_word).into(), before.into()]);
+            }
+        }
     }
 
     /// A word without spikes takes four instructions. The branch back from it goes to a lower address, so that the fetch
@@ -173,16 +235,10 @@ impl Lowering<'_> {
         let end = self.plus(pointer, i64::from(4 * words));
         // Where the pointer is behind the first word.
         let start = self.plus(pointer, 4);
-        let firsts = self.firsts(rows);
-        // Bytes for the 32 neurons of a word, over the four bytes of the word.
-        let word_scales = self.scales(rows, 8);
-        let scales = self.scales(rows, 1);
+        let places = self.word_places(rows, false);
         let word = self.code.x();
-        let of_word: Vec<Reg> = rows.iter().map(|_| self.code.x()).collect();
         if entered {
-            for register in of_word.iter().chain([&word]) {
-                self.code.emit(Op::Addi, &[(*register).into(), Arg::Zero, 0.into()]);
-            }
+            self.give_values(&places, word);
         }
         let (check, next, done) = (self.code.label(), self.code.label(), self.code.label());
         self.code.bind_turns(check, Turns::Scan(words));
@@ -192,11 +248,8 @@ impl Lowering<'_> {
         self.code.advance(pointer, 4);
         self.code.emit(Op::Beq, &[word.into(), Arg::Zero, check.into()]);
         let behind = self.code.def_x(Op::Sub, &[pointer.into(), start.into()]);
-        for ((scale, first), of_word) in word_scales.iter().zip(&firsts).zip(&of_word) {
-            let offset = self.scaled(behind, *scale);
-            self.code.emit(Op::Add, &[(*of_word).into(), offset.into(), (*first).into()]);
-        }
-        self.for_each_bit(word, &of_word, &scales, body);
+        self.find_word(&places, behind);
+        self.for_each_bit(word, &places, body);
         self.code.emit(Op::Bne, &[pointer.into(), end.into(), next.into()]);
         self.code.bind(done);
     }
@@ -213,16 +266,10 @@ impl Lowering<'_> {
         let start = self.pointer(at);
         let pointer = self.pointer(marks);
         let end = self.plus(pointer, i64::from(4 * words));
-        let firsts = self.firsts(rows);
-        // Bytes for the 32 neurons of a word, over the four bytes of the word.
-        let word_scales = self.scales(rows, 8);
-        let scales = self.scales(rows, 1);
+        let places = self.word_places(rows, false);
         let word = self.code.x();
-        let of_word: Vec<Reg> = rows.iter().map(|_| self.code.x()).collect();
         if entered {
-            for register in of_word.iter().chain([&word]) {
-                self.code.emit(Op::Addi, &[(*register).into(), Arg::Zero, 0.into()]);
-            }
+            self.give_values(&places, word);
         }
         // Bytes from the first word to those of the present marks.
         let group = (words > 1).then(|| self.code.constant(0));
@@ -242,13 +289,10 @@ impl Lowering<'_> {
         }
         let here = self.code.def_x(Op::Add, &[start.into(), offset.into()]);
         self.code.emit(Op::Lw, &[word.into(), 0.into(), here.into()]);
-        for ((scale, first), of_word) in word_scales.iter().zip(&firsts).zip(&of_word) {
-            let offset = self.scaled(offset, *scale);
-            self.code.emit(Op::Add, &[(*of_word).into(), offset.into(), (*first).into()]);
-        }
+        self.find_word(&places, offset);
         // Marks may be older than the slot.
         self.code.emit(Op::Beq, &[word.into(), Arg::Zero, unmarked.into()]);
-        self.for_each_bit(word, &of_word, &scales, body);
+        self.for_each_bit(word, &places, body);
         self.code.bind(unmarked);
         self.code.emit(Op::Bne, &[mark.into(), Arg::Zero, marked.into()]);
         self.code.bind(next);
@@ -301,21 +345,19 @@ impl Lowering<'_> {
         }
     }
 
-    /// For each bit of `word`, which is not zero, lowest first; `firsts` are the places of the word's first neuron.
-    fn for_each_bit(&mut self, word: Reg, firsts: &[Reg], scales: &[Scale], body: impl FnOnce(&mut Self, &[Reg])) {
+    /// For each bit of `word`, which is not zero, lowest first; `of_word` are the places of the word's first neuron.
+    fn for_each_bit(&mut self, word: Reg, of_word: &[WordPlaces], body: impl FnOnce(&mut Self, &[Reg])) {
         let head = self.code.label();
         self.code.bind_turns(head, Turns::Spike);
         let bit = self.code.def_x(Op::Ctz, &[word.into()]);
         let below = self.code.def_x(Op::Addi, &[word.into(), (-1).into()]);
         self.code.emit(Op::And, &[word.into(), word.into(), below.into()]);
-        let places: Vec<Reg> = scales
-            .iter()
-            .zip(firsts)
-            .map(|(scale, first)| {
-                let offset = self.scaled(bit, *scale);
-                self.code.def_x(Op::Add, &[offset.into(), (*first).into()])
-            })
-            .collect();
+        let mut places = Vec::new();
+        for place in of_word {
+            let offset = self.scaled(bit, place.scale);
+            places.push(self.code.def_x(Op::Add, &[offset.into(), place.of_word.into()]));
+        }
+        places.extend(of_word.iter().filter_map(|place| place.group).map(|group| group.stride));
         body(self, &places);
         self.code.emit(Op::Bne, &[word.into(), Arg::Zero, head.into()]);
     }
@@ -331,7 +373,8 @@ impl Lowering<'_> {
         // With strides that agree, an entry is an address but for a constant; entries of other lists are neurons' numbers.
         let mut ways = Vec::new();
         for rows in rows {
-            let agrees = scale == rows.stride;
+            let Stride::Bytes(stride) = rows.stride else { unreachable!("rows in groups are found by bits") };
+            let agrees = scale == stride;
             debug_assert!(agrees || (base, scale) == (0, 1), "a list serves all its readers");
             let away = match rows.first {
                 First::In(register) => Some(register),
@@ -340,7 +383,7 @@ impl Lowering<'_> {
                     (away != 0).then(|| self.code.constant(away))
                 }
             };
-            ways.push((self.scale(if agrees { 1 } else { rows.stride }), away));
+            ways.push((self.scale(if agrees { 1 } else { stride }), away));
         }
         let head = self.code.label();
         self.code.bind_turns(head, Turns::Spike);
@@ -374,6 +417,29 @@ impl Lowering<'_> {
             Scale::Multiply(stride) => self.code.def_x(Op::Mul, &[number.into(), stride.into()]),
         }
     }
+}
+
+/// Registers for the places of the neurons of a word of spikes.
+#[derive(Clone, Copy)]
+struct WordPlaces {
+    /// See [`Rows::first`].
+    first: Reg,
+    /// The place of the word's first neuron.
+    of_word: Reg,
+    /// How bytes from the first word become bytes of places, unless grouped.
+    word_scale: Scale,
+    /// How a neuron's number in its word becomes bytes.
+    scale: Scale,
+    group: Option<Group>,
+}
+
+/// Of [`Stride::Grouped`].
+#[derive(Clone, Copy)]
+struct Group {
+    /// Of spikes in a group.
+    words: u32,
+    /// Bytes from place to place.
+    stride: Reg,
 }
 
 /// How a neuron's number becomes its row's offset.

@@ -104,9 +104,13 @@ fn place_part(network: &Network, placement: &Placement, part: &DraftPart, alloca
             let bytes = shape.units() * u64::from(format.unit_bytes());
             let sorted = matches!(first.delays, Delays::Sorted(_)).then(|| rows(network, &part.members).delays);
             let sorted = sorted.unwrap_or_default();
-            let table = 4 * (shape.lengths.len() as u64 + 1 + 2 * sorted.len() as u64);
+            let starts = match shape.grouped {
+                Some(words) => sorted.len() as u64 * u64::from(groups(sources, words)),
+                None => shape.lengths.len() as u64 + 1,
+            };
+            let table = 4 * (starts + 2 * sorted.len() as u64);
             let table = allocator.take(format!("{}, starts of rows", names.join(" + ")), Space::Scalar, table, None);
-            let address = allocator.take_laid_out(name, part.space, bytes, number_format, format.name());
+            let address = allocator.take_laid_out(name, part.space, bytes, number_format, shape.layout(*format));
             let ring = ring_of(network, placement, part.members[0]).map(|(index, _)| index);
             Part::Sparse(SparseRows {
                 format: *format,
@@ -118,6 +122,7 @@ fn place_part(network: &Network, placement: &Placement, part: &DraftPart, alloca
                 longest: shape.lengths.iter().copied().max().unwrap_or(0),
                 vectors: shape.units(),
                 rows: shape.lengths.len() as u64,
+                grouped: shape.grouped,
                 base: *base,
                 saturating,
                 ring,
@@ -126,6 +131,11 @@ fn place_part(network: &Network, placement: &Placement, part: &DraftPart, alloca
             })
         }
     }
+}
+
+/// How many groups of `words` words of spikes `sources` neurons are.
+fn groups(sources: u32, words: u32) -> u32 {
+    sources.div_ceil(LANES as u32).div_ceil(words)
 }
 
 /// Marks of the spikes of a source that rows sorted by delay look at, if they save time: marking takes five instructions for each
@@ -213,8 +223,20 @@ impl Writer<'_> {
                 let slot = 4 * rows.sources.div_ceil(LANES as u32);
                 let mark = placed.marks.map_or(0, |marks| marks.slot_bytes());
                 let delays = placed.sorted.iter().flat_map(|delay| [slot, mark].map(|slot| u32::from(*delay) * slot));
-                scalar
-                    .put_words(placed.table as usize, starts.iter().map(|start| placed.address + start).chain(delays));
+                let starts: Vec<u32> = match shape.grouped {
+                    Some(words) => {
+                        let size = LANES * words as usize;
+                        let of_delays =
+                            starts.chunks(rows.sources as usize).zip(shape.lengths.chunks(rows.sources as usize));
+                        let groups = of_delays.flat_map(|(starts, lengths)| {
+                            starts.iter().step_by(size).zip(lengths.iter().step_by(size))
+                        });
+                        let vectors = format.unit_bytes() / VECTOR_BYTES;
+                        groups.map(|(start, length)| placed.address + start + length * vectors).collect()
+                    }
+                    None => starts.iter().map(|start| placed.address + start).collect(),
+                };
+                scalar.put_words(placed.table as usize, starts.into_iter().chain(delays));
             }
             _ => {}
         }

@@ -125,7 +125,9 @@ pub struct SparseRows {
     /// The first row.
     pub address: u32,
     /// In scalar memory: a word with the address of each row, and of the end of the last one; then, where they are sorted, two
-    /// for each delay: how many bytes before the latest the slot of its spikes is, and that of their marks.
+    /// for each delay: how many bytes before the latest the slot of its spikes is, and that of their marks. Where rows are
+    /// grouped, it has a word for each group of each delay instead of each row: the address of the group's first row, a multiple
+    /// of 64, plus the vectors of each of its rows.
     pub table: u32,
     /// How many projections share the rows.
     pub members: usize,
@@ -137,6 +139,9 @@ pub struct SparseRows {
     pub vectors: u64,
     /// Rows.
     pub rows: u64,
+    /// Of how many words of spikes, a power of two, the sources' rows are equally long and in one group, if they are sorted and a
+    /// table of the starts of all of them would be too large.
+    pub grouped: Option<u32>,
     /// What has to be added to the addresses in the rows; an immediate reaches it.
     pub base: u32,
     /// Whether sums saturate.
@@ -163,6 +168,9 @@ pub struct Marks {
 }
 
 impl SparseRows {
+    /// Units of synapses in the longest row that can be in a group: the table has six bits for its vectors.
+    pub(super) const LONGEST_GROUPED: u32 = 31;
+
     /// Vectors of synapses in a row, on average.
     pub fn mean(&self) -> f64 {
         self.vectors as f64 / self.rows.max(1) as f64

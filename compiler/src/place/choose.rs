@@ -142,7 +142,7 @@ fn all_choices(network: &Network, placement: &Placement, options: &Options, part
                 let near = unit * shape.mean() + FIND + LOOK_UP;
                 let moved = shape.mean() * f64::from(format.unit_bytes() / VECTOR_BYTES);
                 let far = (near + TRANSFER / 2.0).max(arrival(moved));
-                add(format.name(), Some(format), shape.units() * bytes, longest * bytes, [near, far]);
+                add(shape.layout(format), Some(format), shape.units() * bytes, longest * bytes, [near, far]);
             }
         }
     }

@@ -7,6 +7,7 @@
 
 use fenn_isa::memory::{LANES, MachineConfig, Space, VECTOR_BYTES};
 
+use super::bundle::SparseRows;
 use super::choose::{arrival, dense_cycles, shared_cycles, sparse_cycles};
 use super::plan::{Group, Kind, kind, saturates};
 use super::rows::{Member, RowFormat, Rows, Shape};
@@ -309,13 +310,41 @@ pub(super) fn placed_rows<'a>(network: &'a Network, placement: &Placement, membe
     (rows, base)
 }
 
-/// Finds the lengths of all sparse rows.
-pub(super) fn lay_out(network: &Network, placement: &Placement, drafts: &mut [Draft]) {
+/// Finds the lengths of all sparse rows. Rows that are sorted by delay have a start for each delay; where the tables of these would
+/// take more than a quarter of scalar memory, rows of neighbouring sources are made equally long, of those projections that
+/// have more than their share of it: of as few neighbours as it takes.
+pub(super) fn lay_out(network: &Network, placement: &Placement, config: &MachineConfig, drafts: &mut [Draft]) {
+    let (mut tables, mut sorted) = (0, 0);
     for part in drafts.iter_mut().flat_map(|draft| &mut draft.parts) {
         if let Form::Sparse { shape, base, .. } = &mut part.form {
             let (rows, lowest) = placed_rows(network, placement, &part.members);
             (*shape, *base) = (rows.shape(), lowest);
+            if kind(network, part.members[0]) == Kind::Sorted {
+                tables += 4 * shape.lengths.len() as u64;
+                sorted += 1;
+            }
         }
+    }
+    let room = u64::from(config.scalar_bytes / 4);
+    if tables <= room {
+        return;
+    }
+    for part in drafts.iter_mut().flat_map(|draft| &mut draft.parts) {
+        let first = part.members[0];
+        if kind(network, first) != Kind::Sorted {
+            continue;
+        }
+        let Form::Sparse { shape, .. } = &mut part.form else { continue };
+        let sources = network.source_size(network.projections[first].source);
+        let longest = shape.lengths.iter().copied().max().unwrap_or(0);
+        if 4 * shape.lengths.len() as u64 <= room / sorted || longest > SparseRows::LONGEST_GROUPED {
+            continue;
+        }
+        let (delays, all) = (shape.lengths.len() as u64 / u64::from(sources.max(1)), sources.div_ceil(LANES as u32));
+        let fits = |words: &u32| 4 * delays * u64::from(all.div_ceil(*words)) <= room / sorted || *words >= all;
+        let sizes = (0..u32::BITS).map(|power| 1 << power);
+        let words = sizes.into_iter().find(fits).unwrap_or(1);
+        shape.group(sources, words);
     }
 }
 

@@ -346,7 +346,7 @@ pub fn place(network: &Network, options: &Options) -> Result<Placement, DoesNotF
         let bytes = 2 * u64::from(VECTOR_BYTES);
         placement.seeds = Some(allocator.take("generator seeds".to_owned(), Space::Vector, bytes, None));
     }
-    draft::lay_out(network, &placement, &mut drafts);
+    draft::lay_out(network, &placement, &options.config, &mut drafts);
     placement.choices = choose::settle(network, &placement, options, &mut drafts, &allocator);
     (placement.bundles, placement.actions) = assign::place(network, &placement, &drafts, &actions, &mut allocator);
     let host_writes = if options.stream { STREAM_UNIT } else { 1 };

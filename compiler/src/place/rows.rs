@@ -71,6 +71,8 @@ pub(super) struct Shape {
     pub(super) range: (i16, i16),
     /// Bytes of lane-local memory from address 0 to the last that is used.
     pub(super) reach: u32,
+    /// Where rows of neighbouring sources are equally long ([`Shape::group`]): of how many words of spikes.
+    pub(super) grouped: Option<u32>,
 }
 
 /// Rows of `sources` neurons over the given delays, of which there is one without sorting.
@@ -176,6 +178,24 @@ impl Shape {
         let room = 15u32.checked_sub(bits)?;
         let fits = -(1i32 << room) <= i32::from(least) && i32::from(greatest) < 1 << room;
         fits.then_some(RowFormat::Packed { bits: bits as u8 })
+    }
+
+    /// Makes rows equally long within groups of sources, of `words` words of spikes each, so that a table need not say where each of
+    /// them starts but where each group does. `sources` are the rows of each delay.
+    pub(super) fn group(&mut self, sources: u32, words: u32) {
+        for of_delay in self.lengths.chunks_mut(sources.max(1) as usize) {
+            for group in of_delay.chunks_mut(LANES * words as usize) {
+                let longest = group.iter().copied().max().unwrap_or(0);
+                group.fill(longest);
+            }
+        }
+        self.grouped = Some(words);
+    }
+
+    /// How rows are laid out, for the report.
+    pub(super) fn layout(&self, format: RowFormat) -> String {
+        let grouped = self.grouped.map(|words| format!("; {} neighbours' equally long", LANES as u32 * words));
+        format!("{}{}", format.name(), grouped.unwrap_or_default())
     }
 
     /// Vectors of synapses in a row, on average.

@@ -15,6 +15,7 @@
 
 pub mod chart;
 pub mod host_scaling;
+pub mod microcircuit;
 pub mod program;
 pub mod run;
 pub mod sample;
@@ -24,4 +25,5 @@ pub mod spyx_quickstart;
 use program::Program;
 
 /// All programs, in the order in which they are listed.
-pub const PROGRAMS: &[Program] = &[shd::PROGRAM, spyx_quickstart::PROGRAM, host_scaling::PROGRAM];
+pub const PROGRAMS: &[Program] =
+    &[microcircuit::PROGRAM, shd::PROGRAM, spyx_quickstart::PROGRAM, host_scaling::PROGRAM];

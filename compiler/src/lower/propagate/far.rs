@@ -2,16 +2,19 @@
 //!
 //! There are two buffers in vector memory. When the loop has found a spike, the engine, which has brought the row of the spike
 //! before, is started for the new one, into the other buffer; then the row before is added. The last row is added behind the
-//! loop, by the same code. The engine is idle before and after.
+//! loop, by the same code. The engine is idle before and after. A loop may be gone through several times, with spikes and rows of its
+//! own each time, before that last row is added ([`Stream`]): so a row comes while the next spikes are looked for.
 //!
 //! Transfers cannot fail: their addresses and lengths are the placement's. Rows without synapses are not brought.
 
 use fenn_isa::Op;
+use fenn_isa::code::Label;
 use fenn_isa::csr::{Register, dma_status};
 
 use super::super::spikes::Open;
 use super::dense::chunks;
-use super::{First, Lowering, Rows, Spikes};
+use super::sparse::Adder;
+use super::{First, Lowering, Rows, Spikes, Stride};
 use crate::ir::{Arg, Reg, Turns};
 use crate::place::{Bundle, Delayed, Dense, SharedRows, SparseRows};
 
@@ -24,6 +27,24 @@ struct Far {
     flip: Reg,
     /// Not 0 while a row is on its way: its bytes, where rows differ in length.
     coming: Reg,
+}
+
+/// Where the code of a loop goes on.
+#[derive(Clone, Copy)]
+struct Labels {
+    adding: Label,
+    wait: Label,
+    start: Label,
+    done: Label,
+}
+
+/// Sparse rows that a loop brings which is gone through several times.
+pub(super) struct Stream {
+    adder: Adder,
+    far: Far,
+    /// Where the row that is being added ends.
+    end: Reg,
+    labels: Labels,
 }
 
 /// The rows of a loop.
@@ -45,21 +66,44 @@ enum Lengths {
 }
 
 impl Lowering<'_> {
-    /// Sparse rows, with the table of their starts at `table`.
-    pub(super) fn far_sparse(&mut self, rows: &SparseRows, spikes: Spikes, table: First) {
+    /// Sparse rows, found at `places`: by a table of their starts, or in groups.
+    pub(super) fn far_sparse(&mut self, rows: &SparseRows, spikes: Spikes, places: Rows) {
         if rows.longest == 0 {
             return;
         }
         let none = self.code.label();
         let open = self.open_spikes(spikes, true, none);
-        let adder = self.adder(rows);
-        let far = self.far();
-        let end = self.code.x();
-        let starts = Rows { first: table, stride: 4 };
-        let add = |lowering: &mut Self| lowering.add_sparse_row(&adder, far.buffer, end);
-        let bytes = rows.mean() * f64::from(rows.format.unit_bytes());
-        self.far_loop(&far, open, (starts, bytes), &Lengths::Differ { end }, add);
+        let stream = self.stream(rows);
+        self.stream_opened(&stream, rows, open, places);
+        self.end_stream(&stream);
         self.code.bind(none);
+    }
+
+    /// Prepares for sparse rows of several loops.
+    pub(super) fn stream(&mut self, rows: &SparseRows) -> Stream {
+        let (adder, far, end, labels) = (self.adder(rows), self.far(), self.code.x(), self.far_labels());
+        Stream { adder, far, end, labels }
+    }
+
+    /// The loop, of which there is one in the code; the row of its last spike is still to be added. There is more than one word of
+    /// spikes.
+    pub(super) fn stream_spikes(&mut self, stream: &Stream, rows: &SparseRows, spikes: Spikes, places: Rows) {
+        let none = self.code.label();
+        let open = self.open_spikes(spikes, true, none);
+        self.stream_opened(stream, rows, open, places);
+        self.code.bind(none);
+    }
+
+    fn stream_opened(&mut self, stream: &Stream, rows: &SparseRows, open: Open, places: Rows) {
+        let Stream { adder, far, end, labels } = stream;
+        let add = |lowering: &mut Self| lowering.add_sparse_row(adder, far.buffer, *end);
+        let bytes = rows.mean() * f64::from(rows.format.unit_bytes());
+        self.far_spikes(far, open, (places, bytes), &Lengths::Differ { end: *end }, *labels, add);
+    }
+
+    /// Adds the row of the last spike.
+    pub(super) fn end_stream(&mut self, stream: &Stream) {
+        self.far_end(&stream.far, &Lengths::Differ { end: stream.end }, stream.labels);
     }
 
     /// Dense rows, chunk by chunk.
@@ -72,7 +116,8 @@ impl Lowering<'_> {
             let sums = self.load_sums(&chunk);
             let far = self.far();
             self.set_length(chunk.bytes());
-            let pieces = Rows { first: First::At(rows.address + chunk.first), stride: rows.row_bytes };
+            let stride = Stride::Bytes(rows.row_bytes);
+            let pieces = Rows { first: First::At(rows.address + chunk.first), stride };
             let add = |lowering: &mut Self| lowering.add_row(&sums, far.buffer);
             self.far_loop(&far, open, (pieces, chunk.bytes().into()), &Lengths::Equal, add);
             self.store_sums(&sums);
@@ -88,7 +133,7 @@ impl Lowering<'_> {
         let adder = self.delayed_adder(rows);
         let far = self.far();
         self.set_length(rows.row_bytes());
-        let places = Rows { first: First::At(rows.address), stride: rows.row_bytes() };
+        let places = Rows { first: First::At(rows.address), stride: Stride::Bytes(rows.row_bytes()) };
         let add = |lowering: &mut Self| lowering.add_delayed_row(&adder, far.buffer);
         self.far_loop(&far, open, (places, rows.row_bytes().into()), &Lengths::Equal, add);
         self.code.bind(none);
@@ -102,7 +147,7 @@ impl Lowering<'_> {
         let far = self.far();
         self.set_length(rows.row_bytes());
         let (block, coming) = (self.code.x(), self.code.constant(0));
-        let places = Rows { first: First::At(rows.table), stride: SharedRows::ENTRY };
+        let places = Rows { first: First::At(rows.table), stride: Stride::Bytes(SharedRows::ENTRY) };
         let add = |lowering: &mut Self| lowering.add_shared_row(rows, far.buffer, block);
         self.far_loop(&far, open, (places, rows.row_bytes().into()), &Lengths::Placed { block, coming }, add);
         self.code.bind(none);
@@ -120,17 +165,29 @@ impl Lowering<'_> {
         self.write_csr(Register::Mm2sCount, bytes);
     }
 
+    fn far_labels(&mut self) -> Labels {
+        let [adding, wait, start, done] = [(); 4].map(|()| self.code.label());
+        Labels { adding, wait, start, done }
+    }
+
     /// `rows` are the rows themselves, or where their starts are if they differ in length, and a row's bytes on average; `add` adds
     /// the row in the buffer.
-    fn far_loop(
+    fn far_loop(&mut self, far: &Far, open: Open, rows: (Rows, f64), lengths: &Lengths, add: impl FnOnce(&mut Self)) {
+        let labels = self.far_labels();
+        self.far_spikes(far, open, rows, lengths, labels, add);
+        self.far_end(far, lengths, labels);
+    }
+
+    /// The loop over spikes.
+    fn far_spikes(
         &mut self,
         far: &Far,
         open: Open,
         (rows, mean): (Rows, f64),
         lengths: &Lengths,
+        Labels { adding, wait, start, done }: Labels,
         add: impl FnOnce(&mut Self),
     ) {
-        let [adding, wait, start, done] = [(); 4].map(|()| self.code.label());
         self.for_each_spike(open, &[rows], true, |lowering, places| {
             let next_spike = lowering.code.label();
             let mut first = None;
@@ -141,6 +198,7 @@ impl Lowering<'_> {
                     first = Some(block);
                     (row, None)
                 }
+                Lengths::Differ { .. } if matches!(rows.stride, Stride::Grouped(_)) => (places[0], Some(places[1])),
                 Lengths::Differ { .. } => {
                     let (start, end) = lowering.row_of(places[0]);
                     (start, Some(lowering.code.def_x(Op::Sub, &[end.into(), start.into()])))
@@ -180,6 +238,10 @@ impl Lowering<'_> {
             code.emit(Op::Beq, &[far.coming.into(), Arg::Zero, done.into()]);
             code.bind(next_spike);
         });
+    }
+
+    /// The last row, if there was any.
+    fn far_end(&mut self, far: &Far, lengths: &Lengths, Labels { adding, wait, start, done }: Labels) {
         self.code.emit(Op::Beq, &[far.coming.into(), Arg::Zero, done.into()]);
         self.turn(far, lengths);
         self.code.emit(Op::Addi, &[far.coming.into(), Arg::Zero, 0.into()]);
@@ -206,7 +268,7 @@ impl Lowering<'_> {
     }
 
     /// A loop at `label` until the engine is idle.
-    fn wait_in(&mut self, label: fenn_isa::code::Label) {
+    fn wait_in(&mut self, label: Label) {
         self.code.bind(label);
         let idle = self.idle();
         self.code.emit(Op::Beq, &[idle.into(), Arg::Zero, label.into()]);

@@ -6,7 +6,7 @@
 
 use fenn_isa::memory::Space;
 
-use super::spikes::{First, Rows, Spikes};
+use super::spikes::{First, Rows, Spikes, Stride};
 use super::{Address, Lowering};
 use crate::place::{Bundle, Delayed, Dense, Part, SharedRows, SparseRows};
 
@@ -46,7 +46,7 @@ impl Lowering<'_> {
             [Part::Sparse(rows)] if !rows.sorted.is_empty() => self.sorted(index, bundle, rows),
             [Part::Sparse(rows)] if rows.space == Space::Dram => {
                 let spikes = self.spikes_of(bundle);
-                self.far_sparse(rows, spikes, First::At(rows.table));
+                self.far_sparse(rows, spikes, Rows { first: First::At(rows.table), stride: Stride::Bytes(4) });
             }
             [Part::Delayed(rows)] if rows.space == Space::Dram => self.far_delayed(bundle, rows),
             [Part::Shared(rows)] if rows.space == Space::Dram => self.far_shared(bundle, rows),
@@ -103,7 +103,7 @@ impl Lowering<'_> {
                 Piece::Delayed(rows) => (rows.address, rows.row_bytes(), Adder::Delayed(self.delayed_adder(rows))),
                 Piece::Shared(rows) => (rows.table, SharedRows::ENTRY, Adder::Shared(rows)),
             };
-            rows.push(Rows { first: First::At(first), stride });
+            rows.push(Rows { first: First::At(first), stride: Stride::Bytes(stride) });
             adders.push(adder);
         }
         self.for_each_spike(open, &rows, false, |lowering, places| {

@@ -1,11 +1,12 @@
 //! Rows sorted by delay: for each delay, the longest first, the spikes of so many steps ago and their rows for that delay.
 //!
-//! The same spikes are looked at once for each delay, so that it pays to mark once which of their words are not 0 ([`Marks`]).
+//! The same spikes are looked at once for each delay, so that it pays to mark once which of their words are not 0 ([`Marks`]). Few
+//! spikes have the same age, so that rows from DRAM come while those of the next delay are looked for.
 
 use fenn_isa::Op;
-use fenn_isa::memory::Space;
+use fenn_isa::memory::{LANES, Space};
 
-use super::{Address, First, Lowering, Rows, Spikes};
+use super::{Address, First, Lowering, Rows, Spikes, Stride};
 use crate::ir::{Arg, Reg, Turns};
 use crate::network::Source;
 use crate::place::{Bundle, Marks, Slots, SparseRows};
@@ -23,8 +24,14 @@ impl Lowering<'_> {
         let count = rows.sorted.len() as u32;
         let table = self.code.constant(rows.table.into());
         // Behind the starts of all rows, how far back each delay's slot is.
-        let delay = self.code.constant(i64::from(rows.table + 4 * (count * sources + 1)));
+        let (stride, of_delay, one_more) = match rows.grouped {
+            Some(words) => (Stride::Grouped(words), sources.div_ceil(LANES as u32).div_ceil(words), 0),
+            None => (Stride::Bytes(4), sources, 1),
+        };
+        let delay = self.code.constant(i64::from(rows.table + 4 * (count * of_delay + one_more)));
         let last = self.plus(delay, i64::from(8 * count));
+        // With a single word of spikes, the code is jumped over where there are none, and nothing may be left for later.
+        let stream = (rows.space == Space::Dram && sources > LANES as u32).then(|| self.stream(rows));
         let head = self.code.label();
         self.code.bind_turns(head, Turns::Times(count));
         let back = self.code.def_x(Op::Lw, &[0.into(), delay.into()]);
@@ -34,22 +41,30 @@ impl Lowering<'_> {
             let offset = self.code.def_x(Op::Sub, &[latest.into(), back.into()]);
             spikes = Spikes::Marked { at, marks: self.around(offset, &marks), words: marks.words };
         }
-        if rows.space == Space::Dram {
-            self.far_sparse(rows, spikes, First::In(table));
+        let places = Rows { first: First::In(table), stride };
+        if let Some(stream) = &stream {
+            self.stream_spikes(stream, rows, spikes, places);
+        } else if rows.space == Space::Dram {
+            self.far_sparse(rows, spikes, places);
         } else {
             let none = self.code.label();
             let open = self.open_spikes(spikes, true, none);
             let adder = self.adder(rows);
-            let starts = Rows { first: First::In(table), stride: 4 };
-            self.for_each_spike(open, &[starts], false, |lowering, places| {
-                let (start, end) = lowering.row_of(places[0]);
+            self.for_each_spike(open, &[places], false, |lowering, places| {
+                let (start, end) = match places {
+                    [start, bytes] => (*start, lowering.code.def_x(Op::Add, &[(*start).into(), (*bytes).into()])),
+                    _ => lowering.row_of(places[0]),
+                };
                 lowering.add_sparse_row(&adder, start, end);
             });
             self.code.bind(none);
         }
-        self.code.advance(table, i64::from(4 * sources));
+        self.code.advance(table, i64::from(4 * of_delay));
         self.code.advance(delay, 8);
         self.code.emit(Op::Bne, &[delay.into(), last.into(), head.into()]);
+        if let Some(stream) = stream {
+            self.end_stream(&stream);
+        }
     }
 
     /// Marks the latest spikes, in the slot behind that of those before.
