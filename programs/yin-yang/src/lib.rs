@@ -6,8 +6,10 @@
 //!
 //! Deliberately not here: number formats and instructions. The network leaves as a NIR file; the compiler does the rest.
 
+mod adam;
 pub mod dataset;
 pub mod encode;
+pub mod eventprop;
 mod gradient;
 pub mod graph;
 pub mod network;
