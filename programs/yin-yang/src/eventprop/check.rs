@@ -118,7 +118,7 @@ fn agreement(pairs: &[(f64, f64)]) -> Agreement {
 }
 
 /// Weights such that hidden neurons and outputs spike, and are not alike.
-fn network(scenario: &Scenario) -> Network {
+pub(super) fn network(scenario: &Scenario) -> Network {
     let mut random = Pcg64Mcg::seed_from_u64(scenario.seed);
     let mut between = |rows: usize, [least, most]: [f64; 2]| -> Vec<f64> {
         (0..rows * scenario.hidden).map(|_| least + (most - least) * random.random::<f64>()).collect()

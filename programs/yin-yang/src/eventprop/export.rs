@@ -1,8 +1,8 @@
 //! A trained network as files: a description with NumPy arrays, delays included, and a NIR graph.
 //!
 //! A folder has `network.toml` for `fenn-cc`, the arrays as mlGeNN names them (`best-Conn_Pop0_Pop1-g.npy`, weights `[INPUTS][hidden]`;
-//! `-d.npy`, delays in steps; `best-Conn_Pop1_Pop2-g.npy`, `[hidden][CLASSES]`), and `constants.json`, from which
-//! [`Deployed::read`] takes what arrays do not say.
+//! `-d.npy`, delays in steps; `best-Conn_Pop1_Pop2-g.npy`, `[hidden][CLASSES]`), `constants.json`, from which
+//! [`Deployed::read`] takes what arrays do not say, and `training.json`, which says how they came about.
 //!
 //! A NIR graph has a delay per neuron, not per synapse. [`Deployed::to_graph`] gives every synapse its own all the same, with
 //! standard nodes: beside each other, `Delay` nodes that delay each input by one of the lengths its synapses have, each with a
@@ -87,6 +87,7 @@ const DELAYS: &str = "best-Conn_Pop0_Pop1-d.npy";
 const W_OUT: &str = "best-Conn_Pop1_Pop2-g.npy";
 const DESCRIPTION: &str = "network.toml";
 const CONSTANTS: &str = "constants.json";
+const LOG: &str = "training.json";
 
 impl Deployed {
     /// How many of `samples` are classified correctly, step by step in 64-bit floats.
@@ -100,11 +101,11 @@ impl Deployed {
         super::loss::class_of(&stepped::run(&self.network, &self.model, self.loss, inputs).scores)
     }
 
-    /// Writes the folder, and each of its files whole or not at all.
+    /// Writes the folder, and each of its files whole or not at all. `log` is [`Trained::log`](super::Trained::log)'s.
     ///
     /// # Errors
     /// The system's, and [`ExportError::Readout`] for [`Loss::FirstSpike`].
-    pub fn write(&self, folder: &Path) -> Result<(), ExportError> {
+    pub fn write(&self, folder: &Path, log: &str) -> Result<(), ExportError> {
         let description = self.description()?;
         let io = |path: &Path| {
             let path = path.to_owned();
@@ -127,6 +128,7 @@ impl Deployed {
             (W_OUT, npy(&[hidden, CLASSES], &transposed).map_err(io(&folder.join(W_OUT)))?),
             (CONSTANTS, json.into_bytes()),
             (DESCRIPTION, description.into_bytes()),
+            (LOG, log.as_bytes().to_vec()),
         ];
         for (name, bytes) in files {
             let path = folder.join(name);
@@ -292,7 +294,7 @@ impl Deployed {
             ranges.reduce(|| [0.0; 5], |a, b| std::array::from_fn(|index| a[index].max(b[index])));
         let hidden = Formats::new(h_current, h_potential.max(threshold));
         let output = Formats::new(o_current, o_potential);
-        let (h, o, size) = (hidden.integer, output.integer, self.network.hidden_len());
+        let (h, size) = (hidden.integer, self.network.hidden_len());
         let (h_type, o_type) = (hidden.name(), output.name());
         // The score is multiplied by a power of two that makes use of the format.
         let boost = if score > 0.0 { libm::exp2(libm::floor(libm::log2(0.8 * output.range() / score))) } else { 1.0 };
@@ -327,7 +329,6 @@ impl Deployed {
         let (h_scale, o_scale) = (hidden.current_scale, output.current_scale);
         let (h_gain, o_gain) = (gain(&hidden), gain(&output));
         let (h_frac, loss) = (15 - h, self.loss);
-        let _ = o;
         Ok(format!(
             r#"# The Yin-Yang task with a delay at every input synapse: 5 inputs -> {size} LIF neurons -> 3 leaky integrators, trained with
 # EventProp for the loss {loss:?}. Written by `yin-yang train-eventprop`; weights and delays are the arrays beside this file.

@@ -263,3 +263,66 @@ impl Outputs {
         class_of(&self.scores)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::Split;
+    use crate::eventprop::check::{Scenario, network};
+    use crate::eventprop::stepped;
+
+    /// Spikes and scores are those of the network run step by step, which knows nothing of closed forms.
+    #[test]
+    fn the_closed_form_is_the_network_step_by_step() {
+        for (dt, loss) in Loss::ALL.map(|loss| (0.1, loss)).into_iter().chain(Loss::ALL.map(|loss| (0.5, loss))) {
+            let scenario = Scenario::new(5, dt);
+            let (model, network) = (&scenario.model, network(&scenario));
+            let tables = Tables::new(model);
+            let readout = Readout::new(&tables, loss);
+            let delays: Vec<u32> = network.delays.iter().map(|&delay| model.in_steps(delay)).collect();
+            let (mut hidden, mut outputs) = (Hidden::default(), Outputs::default());
+            let mut repeated = 0;
+            for sample in &Split::Test.samples()[..60] {
+                let inputs = model.spikes(sample);
+                hidden.run(&tables, &network, &delays, &inputs);
+                readout.run(&tables, &network, &hidden, sample.class, &mut outputs);
+                let expected = stepped::run(&network, model, loss, &inputs);
+                let mut spikes: Vec<(u32, u32)> = Vec::new();
+                for (n, train) in hidden.trains() {
+                    // The step whose end is the time of the spike.
+                    spikes.extend(train.iter().map(|spike| (n as u32, spike.step - 1)));
+                    repeated += usize::from(train.len() > 1);
+                }
+                spikes.sort_unstable_by_key(|&(n, step)| (step, n));
+                assert_eq!(spikes, expected.spikes, "{loss:?}, dt {dt}, {sample:?}");
+                for (found, expected) in outputs.scores.iter().zip(expected.scores) {
+                    assert!((found - expected).abs() < 1e-9, "{loss:?}, dt {dt}: {found} and {expected}");
+                }
+            }
+            assert!(repeated > 60, "neurons hardly ever spike twice: resets are not tested");
+        }
+    }
+
+    /// Where the synaptic time constant is the longer one, the closed form has other signs.
+    #[test]
+    fn slow_synapses_are_no_exception() {
+        let scenario = Scenario::new(6, 0.25);
+        let model = crate::eventprop::Model { tau_mem: 4.0, tau_syn: 9.0, ..scenario.model };
+        let network = network(&scenario);
+        let tables = Tables::new(&model);
+        let delays: Vec<u32> = network.delays.iter().map(|&delay| model.in_steps(delay)).collect();
+        let mut hidden = Hidden::default();
+        let mut total = 0;
+        for sample in &Split::Test.samples()[..60] {
+            let inputs = model.spikes(sample);
+            hidden.run(&tables, &network, &delays, &inputs);
+            let expected = stepped::run(&network, &model, Loss::Average, &inputs).spikes;
+            let train = |n: u32| expected.iter().filter(move |spike| spike.0 == n).map(|spike| spike.1 + 1);
+            for (n, found) in hidden.trains() {
+                assert!(found.iter().map(|spike| spike.step).eq(train(n as u32)), "neuron {n}, {sample:?}");
+                total += found.len();
+            }
+        }
+        assert!(total > 600, "{total} spikes");
+    }
+}

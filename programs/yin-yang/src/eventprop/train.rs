@@ -6,6 +6,7 @@ use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use rayon::prelude::*;
+use serde::Serialize;
 
 use super::adjoint::{Gradient, accumulate};
 use super::forward::{Hidden, Outputs, Readout};
@@ -19,7 +20,7 @@ use crate::encode::INPUTS;
 const CHUNK: usize = 10;
 
 /// How delays are trained.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct DelayRecipe {
     /// Adam's step size in the first epoch, in milliseconds.
     pub rate: f64,
@@ -30,7 +31,7 @@ pub struct DelayRecipe {
 }
 
 /// Everything a training run depends on.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Recipe {
     /// Seed of the initial numbers and of the order of the samples.
     pub seed: u64,
@@ -52,8 +53,6 @@ pub struct Recipe {
     pub rate_decay: f64,
     /// Initial weights are normal with these means and standard deviations: of the inputs, of the outputs.
     pub initial: [[f64; 2]; 2],
-    /// Weights stay within `± clip`.
-    pub clip: f64,
 }
 
 /// A recipe that cannot be followed.
@@ -89,7 +88,6 @@ impl Recipe {
             rate: 0.01,
             rate_decay: 0.95,
             initial: [[1.8, 1.0], [0.0, 0.3]],
-            clip: f64::INFINITY,
         }
     }
 
@@ -109,7 +107,6 @@ impl Recipe {
         let numbers = [
             ("rate", self.rate),
             ("rate_decay", self.rate_decay),
-            ("clip", self.clip),
             ("standard deviation of input weights", self.initial[0][1]),
             ("standard deviation of output weights", self.initial[1][1]),
             ("delay rate", delays.rate),
@@ -124,7 +121,7 @@ impl Recipe {
 }
 
 /// What one epoch came to; accuracies are fractions.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Epoch {
     /// Its number, from 1.
     pub number: usize,
@@ -149,6 +146,17 @@ pub struct Trained {
     pub chosen: usize,
     /// All epochs.
     pub epochs: Vec<Epoch>,
+}
+
+impl Trained {
+    /// The recipe and what each epoch came to, as JSON with a line for each epoch.
+    pub fn log(&self, recipe: &Recipe) -> String {
+        // Numbers and names only: there is nothing that JSON could not hold.
+        let json = |value: serde_json::Result<String>| value.unwrap_or_default();
+        let epochs: Vec<String> = self.epochs.iter().map(|epoch| json(serde_json::to_string(epoch))).collect();
+        let recipe = json(serde_json::to_string(recipe));
+        format!("{{\"recipe\": {recipe},\n\"chosen\": {},\n\"epochs\": [\n{}\n]}}\n", self.chosen, epochs.join(",\n"))
+    }
 }
 
 /// A sample: steps of the input spikes, and the class.
@@ -245,7 +253,7 @@ pub fn train(recipe: &Recipe, mut watch: impl FnMut(&Epoch)) -> Result<Trained, 
     let mut adam = [network.w_in.len(), network.delays.len(), network.w_out.len()].map(Adam::new);
     let mut rate = recipe.rate;
     let mut delay_rate = recipe.delays.map(|delays| delays.rate);
-    let weights = [-recipe.clip, recipe.clip];
+    let weights = [f64::NEG_INFINITY, f64::INFINITY];
     let mut trained = Trained { network: network.clone(), chosen: 0, epochs: Vec::new() };
     let mut best = f64::NEG_INFINITY;
     for number in 1..=recipe.epochs {
@@ -320,4 +328,65 @@ fn normal(random: &mut Pcg64Mcg) -> f64 {
     // Not 0, so that it has a logarithm.
     let (radius, angle) = (1.0 - random.random::<f64>(), random.random::<f64>());
     (-2.0 * libm::log(radius)).sqrt() * libm::cos(2.0 * std::f64::consts::PI * angle)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn short(loss: Loss) -> Recipe {
+        Recipe { epochs: 2, ..Recipe::new(7, 12, Model::published(0.5), loss).with_delays() }
+    }
+
+    /// Two epochs, with one thread, two and three, give the same bits.
+    #[test]
+    fn training_does_not_depend_on_the_number_of_threads() {
+        for loss in [Loss::Weighted, Loss::Max, Loss::FirstSpike] {
+            let with = |threads: usize| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                pool.install(|| train(&short(loss), |_| {})).unwrap()
+            };
+            let one = with(1);
+            assert_eq!(one, with(2), "{loss:?}");
+            assert_eq!(one, with(3), "{loss:?}");
+            assert!(one.epochs[1].loss < one.epochs[0].loss, "the loss did not fall: {:?}", one.epochs);
+        }
+    }
+
+    #[test]
+    fn delays_stay_in_their_range_and_move_only_if_trained() {
+        let mut recipe = short(Loss::Weighted);
+        recipe.model.longest_delay = 1.0;
+        let delays = train(&recipe, |_| {}).unwrap().network.delays;
+        assert!(delays.iter().all(|delay| (0.0..=1.0).contains(delay)), "{delays:?}");
+        for end in [0.0, 1.0] {
+            assert!(delays.contains(&end), "no delay is clipped to {end}: {delays:?}");
+        }
+        let fixed = train(&Recipe { delays: None, ..recipe }, |_| {}).unwrap().network.delays;
+        assert!(fixed.iter().all(|delay| *delay == 0.0));
+    }
+
+    #[test]
+    fn recipes_without_sense_are_refused() {
+        let good = short(Loss::Average);
+        let message = |recipe: Recipe| train(&recipe, |_| panic!("trained all the same")).unwrap_err().to_string();
+        assert_eq!(message(Recipe { hidden: 0, ..good.clone() }), "hidden is 0, and has to be at least 1");
+        assert_eq!(message(Recipe { batch: 0, ..good.clone() }), "batch is 0, and has to be at least 1");
+        assert_eq!(
+            message(Recipe { rate: f64::NAN, ..good.clone() }),
+            "rate is NaN, and has to be a number not below 0"
+        );
+        let model = |change: fn(&mut Model)| {
+            let mut recipe = good.clone();
+            change(&mut recipe.model);
+            message(recipe)
+        };
+        assert_eq!(model(|model| model.dt = 0.0), "dt is 0, and has to be a number above 0");
+        assert_eq!(model(|model| model.late = -1.0), "late is -1 ms, and has to be 0 to 500000 ms");
+        assert_eq!(model(|model| model.tau_syn = 20.0), "tau_mem and tau_syn are the same, and have to differ");
+        assert_eq!(
+            model(|model| model.dt = 1e-6),
+            "a run of 30000000 steps: it has to have 2 to 1,000,000; choose another dt"
+        );
+    }
 }

@@ -146,7 +146,7 @@ pub(crate) fn train_command(told: &Training) -> Result<(), Box<dyn Error>> {
     // Before anything is written, so that there is all of it or nothing.
     let graph = told.nir.as_ref().map(|path| deployed.to_graph().map(|graph| (path, graph))).transpose()?;
     if let Some(folder) = &told.out {
-        deployed.write(folder)?;
+        deployed.write(folder, &trained.log(&recipe))?;
     }
     if let Some((path, graph)) = graph {
         nir::write(&graph, path)?;
@@ -159,17 +159,11 @@ fn report(told: &Training, recipe: &Recipe, trained: &Trained, deployed: &Deploy
     let best = trained.epochs.iter().map(|epoch| epoch.test).fold(0.0, f64::max);
     let chosen = trained.chosen.checked_sub(1).map(|index| &trained.epochs[index]);
     if told.json {
-        let epoch = |epoch: &Epoch| {
-            serde_json::json!({
-                "number": epoch.number, "loss": epoch.loss, "train": epoch.train, "validation": epoch.validation,
-                "test": epoch.test, "hidden_spikes_per_sample": epoch.spikes,
-            })
-        };
         let report = serde_json::json!({
             "seed": recipe.seed, "hidden": recipe.hidden, "delays": recipe.delays.is_some(), "loss": name(recipe.loss),
             "dt_ms": recipe.model.dt, "steps": recipe.model.steps(), "best_test": best, "chosen_epoch": trained.chosen,
             "chosen_test": chosen.map(|epoch| epoch.test), "final_test": trained.epochs.last().map(|epoch| epoch.test),
-            "epochs": trained.epochs.iter().map(epoch).collect::<Vec<_>>(),
+            "epochs": trained.epochs,
         });
         writeln!(out, "{report}")?;
         return Ok(());
