@@ -1,7 +1,7 @@
 //! A trained network as files: a description with NumPy arrays, delays included, and a NIR graph.
 //!
 //! A folder has `network.toml` for `fenn-cc`, the arrays as mlGeNN names them (`best-Conn_Pop0_Pop1-g.npy`, weights `[INPUTS][hidden]`;
-//! `-d.npy`, delays in steps; `best-Conn_Pop1_Pop2-g.npy`, `[hidden][CLASSES]`), `constants.json`, from which
+//! `-d.npy`, delays in steps, if there are any; `best-Conn_Pop1_Pop2-g.npy`, `[hidden][CLASSES]`), `constants.json`, from which
 //! [`Deployed::read`] takes what arrays do not say, and `training.json`, which says how they came about.
 //!
 //! A NIR graph has a delay per neuron, not per synapse. [`Deployed::to_graph`] gives every synapse its own all the same, with
@@ -122,14 +122,20 @@ impl Deployed {
         let mut json = serde_json::to_string_pretty(&constants).map_err(content(CONSTANTS))?;
         json.push('\n');
         let transposed: Vec<f64> = transposed(&self.network.w_out, CLASSES, hidden);
-        let files = [
+        let mut files = vec![
             (W_IN, npy(&[INPUTS, hidden], &self.network.w_in).map_err(io(&folder.join(W_IN)))?),
-            (DELAYS, npy(&[INPUTS, hidden], &delays).map_err(io(&folder.join(DELAYS)))?),
             (W_OUT, npy(&[hidden, CLASSES], &transposed).map_err(io(&folder.join(W_OUT)))?),
             (CONSTANTS, json.into_bytes()),
             (DESCRIPTION, description.into_bytes()),
             (LOG, log.as_bytes().to_vec()),
         ];
+        let path = folder.join(DELAYS);
+        if delays.iter().any(|&steps| steps > 0) {
+            files.push((DELAYS, npy(&[INPUTS, hidden], &delays).map_err(io(&path))?));
+        } else if path.exists() {
+            // Of another network: the compiler takes what is there.
+            std::fs::remove_file(&path).map_err(io(&path))?;
+        }
         for (name, bytes) in files {
             let path = folder.join(name);
             write_whole(&path, &bytes).map_err(io(&path))?;
@@ -151,7 +157,8 @@ impl Deployed {
             return Err(ExportError::Content { path, what: "there are no hidden neurons".to_owned() });
         }
         let w_in = numbers::<f64>(&folder.join(W_IN), [INPUTS, hidden])?;
-        let delays = numbers::<i32>(&folder.join(DELAYS), [INPUTS, hidden])?;
+        let path = folder.join(DELAYS);
+        let delays = if path.exists() { numbers::<i32>(&path, [INPUTS, hidden])? } else { vec![0; INPUTS * hidden] };
         let w_out = numbers::<f64>(&folder.join(W_OUT), [hidden, CLASSES])?;
         let longest = model.in_steps(model.longest_delay) as i32;
         if let Some(delay) = delays.iter().find(|delay| !(0..=longest).contains(*delay)) {

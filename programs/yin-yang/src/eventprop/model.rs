@@ -101,17 +101,17 @@ impl Model {
                 return Err(ModelError::NotPositive { name, value });
             }
         }
-        for (name, value) in [("early", self.early), ("late", self.late), ("longest_delay", self.longest_delay)] {
-            if !(0.0..=MOST_STEPS * self.dt).contains(&value) {
-                return Err(ModelError::OutOfRange { name, value, most: MOST_STEPS * self.dt });
-            }
-        }
         if ((self.tau_mem - self.tau_syn) / self.tau_mem).abs() < 1e-6 {
             return Err(ModelError::EqualTimeConstants);
         }
         let steps = self.duration / self.dt;
         if !(2.0..=MOST_STEPS).contains(&steps) {
             return Err(ModelError::Steps { steps });
+        }
+        for (name, value) in [("early", self.early), ("late", self.late), ("longest_delay", self.longest_delay)] {
+            if !(0.0..=MOST_STEPS * self.dt).contains(&value) {
+                return Err(ModelError::OutOfRange { name, value, most: MOST_STEPS * self.dt });
+            }
         }
         Ok(())
     }

@@ -19,6 +19,9 @@ use crate::encode::INPUTS;
 /// Samples whose gradients are summed one after the other; such sums are then added in order.
 const CHUNK: usize = 10;
 
+/// The most hidden neurons, and the largest batch.
+const MOST: usize = 65_536;
+
 /// How delays are trained.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct DelayRecipe {
@@ -61,9 +64,14 @@ pub enum RecipeError {
     /// The network's constants.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// A number that has to be at least 1.
-    #[error("{0} is 0, and has to be at least 1")]
-    Zero(&'static str),
+    /// A number of something that there is not, or too much of.
+    #[error("{name} is {value}, and has to be 1 to {MOST}")]
+    Count {
+        /// Which one.
+        name: &'static str,
+        /// What it is.
+        value: usize,
+    },
     /// A number that is negative or no number.
     #[error("{name} is {value}, and has to be a number not below 0")]
     Negative {
@@ -99,8 +107,8 @@ impl Recipe {
     fn check(&self) -> Result<(), RecipeError> {
         self.model.check()?;
         for (name, value) in [("hidden", self.hidden), ("batch", self.batch)] {
-            if value == 0 {
-                return Err(RecipeError::Zero(name));
+            if !(1..=MOST).contains(&value) {
+                return Err(RecipeError::Count { name, value });
             }
         }
         let delays = self.delays.unwrap_or(DelayRecipe { rate: 0.0, rate_decay: 1.0, initial: 0.0 });
@@ -370,8 +378,8 @@ mod tests {
     fn recipes_without_sense_are_refused() {
         let good = short(Loss::Average);
         let message = |recipe: Recipe| train(&recipe, |_| panic!("trained all the same")).unwrap_err().to_string();
-        assert_eq!(message(Recipe { hidden: 0, ..good.clone() }), "hidden is 0, and has to be at least 1");
-        assert_eq!(message(Recipe { batch: 0, ..good.clone() }), "batch is 0, and has to be at least 1");
+        assert_eq!(message(Recipe { hidden: 0, ..good.clone() }), "hidden is 0, and has to be 1 to 65536");
+        assert_eq!(message(Recipe { batch: 0, ..good.clone() }), "batch is 0, and has to be 1 to 65536");
         assert_eq!(
             message(Recipe { rate: f64::NAN, ..good.clone() }),
             "rate is NaN, and has to be a number not below 0"

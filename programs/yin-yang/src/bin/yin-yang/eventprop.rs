@@ -49,8 +49,8 @@ pub(crate) struct Training {
     #[arg(long, value_name = "FILE.nir")]
     nir: Option<PathBuf>,
     /// Threads; by default one per core. The result is the same for any number
-    #[arg(long, value_name = "N")]
-    jobs: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -63,20 +63,20 @@ pub(crate) struct Checking {
     #[arg(long, value_enum)]
     loss: Vec<Loss>,
     /// Seed of the network's weights and delays
-    #[arg(long, default_value_t = Scenario::new(1, 1.0).seed)]
+    #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Hidden neurons
-    #[arg(long, default_value_t = Scenario::new(1, 1.0).hidden)]
-    hidden: usize,
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    hidden: u16,
     /// Samples, of the test split
-    #[arg(long, default_value_t = Scenario::new(1, 1.0).samples)]
-    samples: usize,
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    samples: u16,
     /// Length of a time step in milliseconds, for the gradients
     #[arg(long, value_name = "MS", default_value_t = 0.0005)]
     dt_ms: f64,
     /// Threads; by default one per core
-    #[arg(long, value_name = "N")]
-    jobs: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -108,8 +108,8 @@ gradients are exact for spikes between steps, and a grid rounds their times.
 Exit codes: 0 within the gates, 1 outside or failed, 2 wrong usage.";
 
 /// Runs `work` on `jobs` threads.
-fn on<T: Send>(jobs: Option<usize>, work: impl FnOnce() -> T + Send) -> Result<T, Box<dyn Error>> {
-    Ok(rayon::ThreadPoolBuilder::new().num_threads(jobs.unwrap_or(0)).build()?.install(work))
+fn on<T: Send>(jobs: Option<u16>, work: impl FnOnce() -> T + Send) -> Result<T, Box<dyn Error>> {
+    Ok(rayon::ThreadPoolBuilder::new().num_threads(jobs.map_or(0, usize::from)).build()?.install(work))
 }
 
 fn percent(fraction: f64) -> f64 {
@@ -200,7 +200,8 @@ fn groups(checked: &Checked) -> [(&'static str, Agreement); 3] {
 
 /// Whether all are within the gates.
 pub(crate) fn check_command(told: &Checking) -> Result<bool, Box<dyn Error>> {
-    let scenario = Scenario { hidden: told.hidden, samples: told.samples, ..Scenario::new(told.seed, told.dt_ms) };
+    let scenario =
+        Scenario { hidden: told.hidden.into(), samples: told.samples.into(), ..Scenario::new(told.seed, told.dt_ms) };
     let losses = if told.loss.is_empty() { &Loss::ALL[..] } else { &told.loss };
     let checks = on(told.jobs, || losses.iter().map(|&loss| gradient_check(&scenario, loss)).collect::<Vec<_>>())?;
     let checks = checks.into_iter().collect::<Result<Vec<Checked>, _>>()?;
