@@ -152,6 +152,9 @@ fn a_folder_survives_and_a_wrong_one_is_refused_by_name() {
     let constants = std::fs::read_to_string(out.path().join("constants.json")).unwrap();
     std::fs::write(out.path().join("constants.json"), constants.replace("0.5", "-0.5")).unwrap();
     assert!(message().contains("constants.json: dt is -0.5, and has to be a number above 0"), "{}", message());
+    let many = constants.replace("\"hidden\": 30", "\"hidden\": 3000000000000000");
+    std::fs::write(out.path().join("constants.json"), many).unwrap();
+    assert!(message().ends_with("3000000000000000 hidden neurons; there have to be 1 to 65536"), "{}", message());
     std::fs::write(out.path().join("constants.json"), "{").unwrap();
     assert!(message().contains("constants.json: EOF"), "{}", message());
     std::fs::remove_file(out.path().join("constants.json")).unwrap();

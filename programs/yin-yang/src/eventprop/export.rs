@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::loss::Loss;
 use super::model::{Model, ModelError, Network};
 use super::stepped;
-use super::train::{Labelled, encoded};
+use super::train::{Labelled, MOST, encoded};
 use crate::dataset::{CLASSES, Split};
 use crate::encode::INPUTS;
 
@@ -153,8 +153,9 @@ impl Deployed {
         let Constants { model, loss, hidden } = serde_json::from_str(&text)
             .map_err(|error| ExportError::Content { path: path.clone(), what: error.to_string() })?;
         model.check().map_err(|source| ExportError::Model { path: path.clone(), source })?;
-        if hidden == 0 {
-            return Err(ExportError::Content { path, what: "there are no hidden neurons".to_owned() });
+        if !(1..=MOST).contains(&hidden) {
+            let what = format!("{hidden} hidden neurons; there have to be 1 to {MOST}");
+            return Err(ExportError::Content { path, what });
         }
         let w_in = numbers::<f64>(&folder.join(W_IN), [INPUTS, hidden])?;
         let path = folder.join(DELAYS);

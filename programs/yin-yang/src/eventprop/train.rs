@@ -20,7 +20,7 @@ use crate::encode::INPUTS;
 const CHUNK: usize = 10;
 
 /// The most hidden neurons, and the largest batch.
-const MOST: usize = 65_536;
+pub(super) const MOST: usize = 65_536;
 
 /// How delays are trained.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
