@@ -295,17 +295,19 @@ impl Deployed {
             encoded(Split::Validation, model).into_iter().map(|(inputs, _)| inputs).collect();
         let ranges = samples.par_iter().map(|inputs| {
             let run = stepped::run(&self.network, model, self.loss, inputs);
-            let score = run.scores.iter().fold(0.0_f64, |most, score| most.max(score.abs()));
+            // The mean itself, as the description has it.
+            let factor = self.loss.weight(0.0, model.duration);
+            let score = run.scores.iter().fold(0.0_f64, |most, score| most.max(score.abs() / factor));
             [run.largest[0][0], run.largest[0][1], run.largest[1][0], run.largest[1][1], score]
         });
         let [h_current, h_potential, o_current, o_potential, score] =
             ranges.reduce(|| [0.0; 5], |a, b| std::array::from_fn(|index| a[index].max(b[index])));
-        let hidden = Formats::new(h_current, h_potential.max(threshold));
-        let output = Formats::new(o_current, o_potential);
+        let hidden = Formats::new(h_current, h_potential.max(threshold), stepped::gain(model));
+        let output = Formats::new(o_current, o_potential, stepped::gain(model));
         let (h, size) = (hidden.integer, self.network.hidden_len());
         let (h_type, o_type) = (hidden.name(), output.name());
-        // The score is multiplied by a power of two that makes use of the format.
-        let boost = if score > 0.0 { libm::exp2(libm::floor(libm::log2(0.8 * output.range() / score))) } else { 1.0 };
+        // The mean is multiplied by a power of two that makes use of the format.
+        let boost = power_of_two_below(0.8 * output.range() / score).min(power_of_two_below(0.99 * f64::from(steps)));
         let gain = |formats: &Formats| {
             format!("{tau_syn}/({tau_mem}-{tau_syn})*(exp(-dt/{tau_mem})-exp(-dt/{tau_syn}))/{}", formats.current_scale)
         };
@@ -337,9 +339,11 @@ impl Deployed {
         let (h_scale, o_scale) = (hidden.current_scale, output.current_scale);
         let (h_gain, o_gain) = (gain(&hidden), gain(&output));
         let (h_frac, loss) = (15 - h, self.loss);
+        let delayed = self.network.delays.iter().any(|&delay| model.in_steps(delay) > 0);
+        let with = if delayed { "with a delay at every input synapse" } else { "without delays" };
         Ok(format!(
-            r#"# The Yin-Yang task with a delay at every input synapse: 5 inputs -> {size} LIF neurons -> 3 leaky integrators, trained with
-# EventProp for the loss {loss:?}. Written by `yin-yang train-eventprop`; weights and delays are the arrays beside this file.
+            r#"# The Yin-Yang task, {with}: 5 inputs -> {size} LIF neurons -> 3 leaky integrators,
+# trained with EventProp for the loss {loss:?}. Written by `yin-yang train-eventprop`; its numbers are the arrays beside this file.
 # Currents are kept {h_scale} (hidden) and {o_scale} (outputs) times as large as they are, to be in the potentials' formats.
 name = "yin-yang-eventprop"
 time_step_ms = {dt}
@@ -424,13 +428,15 @@ struct Formats {
 }
 
 impl Formats {
-    fn new(current: f64, potential: f64) -> Formats {
-        let integer = (0..=14).find(|bits| f64::from(1u32 << bits) > 1.25 * potential).unwrap_or(15);
-        let formats = Formats { integer, current_scale: 1.0 };
-        // The largest current takes between 0.4 and 0.8 of the range, but the gain has to stay below 1.
-        let scale =
-            if current > 0.0 { libm::exp2(libm::floor(libm::log2(0.8 * formats.range() / current))) } else { 1.0 };
-        Formats { current_scale: scale.min(1.0), ..formats }
+    /// For the largest current and potential there are, and the gain from one to the other, which divided by the current's scale
+    /// has to be below 1.
+    fn new(current: f64, potential: f64, gain: f64) -> Formats {
+        let of = |integer: u32| {
+            let formats = Formats { integer, current_scale: 1.0 };
+            Formats { current_scale: power_of_two_below(0.8 * formats.range() / current).min(1.0), ..formats }
+        };
+        let fits = |formats: &Formats| formats.range() > 1.25 * potential && gain < 0.99 * formats.current_scale;
+        (0..15).map(of).find(fits).unwrap_or(Formats { integer: 15, current_scale: 1.0 })
     }
 
     fn range(&self) -> f64 {
@@ -440,6 +446,11 @@ impl Formats {
     fn name(&self) -> String {
         format!("s{}_{}_sat_t", self.integer, 15 - self.integer)
     }
+}
+
+/// The greatest power of two not above `value`, of those between 2⁻¹⁴ and 2¹⁴.
+fn power_of_two_below(value: f64) -> f64 {
+    libm::exp2(libm::floor(libm::log2(value.clamp(6.2e-5, 16_384.0))))
 }
 
 fn transposed(numbers: &[f64], rows: usize, columns: usize) -> Vec<f64> {

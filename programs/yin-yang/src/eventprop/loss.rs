@@ -11,16 +11,16 @@
 //! | [`Loss::MeanSquare`] | `1/(2T) ∫ Σ_k (V_k − [k = c])² dt` | greatest `∫ V_k dt` |
 //! | [`Loss::FirstSpike`] | `−ln softmax(−t/τ_0)_c + a (e^(t_c/τ_1) − 1)`, `t_k` the first spike of output `k` | least `t_k` |
 //!
-//! The first of equals wins. g is [`GAIN`]. `FirstSpike` has outputs that spike; those that do not have `t_k = T`. Sources: T. Nowotny,
-//! J. P. Turner, J. C. Knight, "Loss shaping enhances exact gradient learning with EventProp in spiking neural networks"
-//! (arXiv 2212.01232) for the first five; T. C. Wunderlich, C. Pehle, "Event-based backpropagation can compute exact gradients for
-//! spiking neural networks" (2021) for the last.
+//! The first of equals wins. g is [`GAIN`], τ_0 [`SPREAD`], τ_1 [`GROWTH`], a [`EARLINESS`]. `FirstSpike` has outputs that spike, and
+//! for one that does not `t_k = T`. Sources: T. Nowotny, J. P. Turner, J. C. Knight, "Loss shaping enhances exact gradient learning
+//! with EventProp in spiking neural networks" (arXiv 2212.01232) for the first five; T. C. Wunderlich, C. Pehle, "Event-based
+//! backpropagation can compute exact gradients for spiking neural networks" (2021) for the last.
 
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::CLASSES;
 
-/// See the [module](self).
+/// What is to be small: see the [module](self).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Loss {
@@ -62,11 +62,11 @@ impl Loss {
 pub const GAIN: f64 = 8.0;
 
 /// τ_0 of [`Loss::FirstSpike`] in milliseconds.
-pub(crate) const SPREAD: f64 = 1.0;
+pub const SPREAD: f64 = 1.0;
 /// τ_1 of [`Loss::FirstSpike`] in milliseconds.
-pub(crate) const GROWTH: f64 = 20.0;
+pub const GROWTH: f64 = 20.0;
 /// a of [`Loss::FirstSpike`].
-pub(crate) const EARLINESS: f64 = 0.02;
+pub const EARLINESS: f64 = 0.02;
 
 /// `−ln softmax(y)_class`, and its derivative by each `y`: probability, less 1 for the class.
 pub(crate) fn cross_entropy(y: &[f64; CLASSES], class: usize) -> (f64, [f64; CLASSES]) {

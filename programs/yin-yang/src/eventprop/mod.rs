@@ -22,7 +22,7 @@ mod check;
 mod continuous;
 mod export;
 mod forward;
-mod loss;
+pub mod loss;
 mod model;
 pub mod stepped;
 mod train;
