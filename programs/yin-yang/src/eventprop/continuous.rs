@@ -3,8 +3,8 @@
 //!
 //! Nothing is shared with the forward pass but the constants and the formulas of the losses. A potential is a sum over all
 //! that ever arrived and all spikes, `V(t) = Σ w κ(t − t_arrival) − Σ θ e^(−(t − t_spike)/τ_mem)` with
-//! `κ(t) = τ_syn/(τ_mem − τ_syn) (e^(−t/τ_mem) − e^(−t/τ_syn))`; spikes are found by looking at V every [`LOOK`] and halving the
-//! interval in which it gets above the threshold; integrals are Gauss–Legendre sums between hidden spikes.
+//! `κ(t) = τ_syn/(τ_mem − τ_syn) (e^(−t/τ_mem) − e^(−t/τ_syn))`; spikes are found by
+//! looking at V every [`LOOK`] and halving the interval in which it gets above the threshold; integrals are Gauss–Legendre sums between hidden spikes.
 
 use super::loss::{Loss, cross_entropy, first_spike};
 use super::model::{Model, Network, Times};

@@ -20,10 +20,12 @@
 mod adjoint;
 mod check;
 mod continuous;
+mod description;
 mod export;
 mod forward;
 pub mod loss;
 mod model;
+mod nir;
 pub mod stepped;
 mod train;
 

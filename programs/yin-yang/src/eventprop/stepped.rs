@@ -1,8 +1,8 @@
 //! The network step by step, in the order in which it is deployed: what a fixed-point run is measured against, and a second
 //! witness of the forward pass on the grid, from which it has only the constants.
 //!
-//! In each of the [`Model::steps`] steps: what arrives is added to currents (input spikes of as many steps before as their synapse's
-//! delay, and hidden spikes of the previous step), then
+//! In each of the [`Model::steps`] steps what arrives is added to currents (input spikes of as many steps before as their
+//! synapse's delay, and hidden spikes of the previous step), then
 //!
 //! ```text
 //! V = α V + g I      I = β I      hidden: a spike where V > θ, then V = 0
