@@ -129,3 +129,25 @@ pub(super) fn network(scenario: &Scenario) -> Network {
         w_out: between(CLASSES, [0.5, 2.5]),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Otherwise first spikes' times would have no derivative, and their check would be of something else.
+    #[test]
+    fn all_outputs_of_the_scenarios_spike() {
+        for seed in 1..=3 {
+            for (hidden, samples) in [(5, 3), (8, 4)] {
+                let scenario = Scenario { hidden, samples, ..Scenario::new(seed, 0.1) };
+                let network = network(&scenario);
+                for sample in &Split::Test.samples()[..samples] {
+                    let times = scenario.model.times(sample);
+                    let run = continuous::run(&scenario.model, &network, Loss::FirstSpike, &times, sample.class);
+                    assert_eq!(run.spikes.len(), hidden + CLASSES);
+                    assert!(run.spikes[hidden..].iter().all(|spikes| *spikes > 0), "seed {seed}: {:?}", run.spikes);
+                }
+            }
+        }
+    }
+}
