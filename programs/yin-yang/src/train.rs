@@ -8,6 +8,7 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use rayon::prelude::*;
 
+use crate::adam::Adam;
 use crate::dataset::{CLASSES, Split};
 use crate::encode::{INPUTS, Spikes, Timing};
 use crate::gradient::{Gradient, accumulate};
@@ -106,8 +107,8 @@ pub fn train(recipe: &Recipe, mut watch: impl FnMut(&Epoch)) -> (Network, Epoch)
         for batch in order.chunks(recipe.batch) {
             let gradient = gradient_of(&network, &recipe.timing, &samples, batch);
             let scale = 1.0 / batch.len() as f64;
-            adam[0].step(&mut network.w_in, &gradient.w_in, scale, rate, recipe.clip);
-            adam[1].step(&mut network.w_out, &gradient.w_out, scale, rate, recipe.clip);
+            adam[0].step(&mut network.w_in, &gradient.w_in, scale, rate, [-recipe.clip, recipe.clip]);
+            adam[1].step(&mut network.w_out, &gradient.w_out, scale, rate, [-recipe.clip, recipe.clip]);
             total.loss += gradient.loss;
             total.correct += gradient.correct;
         }
@@ -154,37 +155,6 @@ fn gradient_of(network: &Network, timing: &Timing, samples: &[Labelled], batch: 
     let mut sum = Gradient::zero(network.hidden_len());
     parts.iter().for_each(|part| sum.add(part));
     sum
-}
-
-/// D. P. Kingma, J. Ba, "Adam: a method for stochastic optimization", 2014, with its suggested constants.
-struct Adam {
-    mean: Vec<f64>,
-    square: Vec<f64>,
-    mean_power: f64,
-    square_power: f64,
-}
-
-impl Adam {
-    const MEAN_DECAY: f64 = 0.9;
-    const SQUARE_DECAY: f64 = 0.999;
-    const EPSILON: f64 = 1e-8;
-
-    fn new(len: usize) -> Adam {
-        Adam { mean: vec![0.0; len], square: vec![0.0; len], mean_power: 1.0, square_power: 1.0 }
-    }
-
-    fn step(&mut self, weights: &mut [f64], gradient: &[f64], scale: f64, rate: f64, clip: f64) {
-        self.mean_power *= Self::MEAN_DECAY;
-        self.square_power *= Self::SQUARE_DECAY;
-        for (((weight, g), mean), square) in weights.iter_mut().zip(gradient).zip(&mut self.mean).zip(&mut self.square)
-        {
-            let g = g * scale;
-            *mean += (1.0 - Self::MEAN_DECAY) * (g - *mean);
-            *square += (1.0 - Self::SQUARE_DECAY) * (g * g - *square);
-            let (m, s) = (*mean / (1.0 - self.mean_power), *square / (1.0 - self.square_power));
-            *weight = (*weight - rate * m / (s.sqrt() + Self::EPSILON)).clamp(-clip, clip);
-        }
-    }
 }
 
 #[cfg(test)]

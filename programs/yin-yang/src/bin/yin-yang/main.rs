@@ -1,6 +1,8 @@
 //! `yin-yang`: train, evaluate and export the Yin-Yang task. Exit codes: 0 done, 1 failed, 2 wrong usage.
 #![allow(clippy::print_stdout, reason = "a command line tool prints its results")]
 
+mod eventprop;
+
 use std::error::Error;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,6 +12,7 @@ use clap::{Parser, Subcommand};
 use fenn_compiler::nir;
 use fenn_yin_yang::dataset::Split;
 use fenn_yin_yang::encode::{Spikes, Timing, events};
+use fenn_yin_yang::eventprop::Deployed;
 use fenn_yin_yang::network::Network;
 use fenn_yin_yang::train::{Recipe, correct, encoded, train};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -21,6 +24,8 @@ use npyz::WriterBuilder;
     version,
     after_help = "Examples:
   yin-yang train --seed 1 --out yin-yang.nir
+  yin-yang train-eventprop --delays --out delays/
+  yin-yang gradient-check
   yin-yang evaluate yin-yang.nir --split test
   yin-yang data --split test --out-spikes spikes.npy --labels labels.npy"
 )]
@@ -45,6 +50,12 @@ enum Command {
         #[arg(long, value_name = "FILE.nir")]
         out: PathBuf,
     },
+    /// Train weights and delays with exact gradients, and write a description with arrays, or NIR (seconds on two cores)
+    #[command(after_help = eventprop::TRAINING_HELP)]
+    TrainEventprop(eventprop::Training),
+    /// Compare exact gradients with finite differences, for every loss
+    #[command(after_help = eventprop::CHECKING_HELP)]
+    GradientCheck(eventprop::Checking),
     /// Write a split as NumPy files: input spikes, and labels
     #[command(
         after_help = "Example:\n  yin-yang data --split test --out-spikes spikes.npy --labels labels.npy\n\nSpikes: \
@@ -60,14 +71,18 @@ enum Command {
         /// Where to write the labels
         #[arg(long, value_name = "FILE.npy")]
         labels: PathBuf,
+        /// A folder of `train-eventprop`, for the spikes of its time axis; by default those of `train`
+        #[arg(long, value_name = "FOLDER")]
+        network: Option<PathBuf>,
     },
     /// Run a network in 64-bit floats and print its accuracy
     #[command(
-        after_help = "Examples:\n  yin-yang evaluate yin-yang.nir\n  yin-yang evaluate yin-yang.nir --split train --json"
+        after_help = "Examples:\n  yin-yang evaluate yin-yang.nir\n  yin-yang evaluate yin-yang.nir --split train --json\n  \
+                      yin-yang evaluate programs/yin-yang/delays"
     )]
     Evaluate {
-        /// The NIR file
-        #[arg(value_name = "FILE.nir")]
+        /// The NIR file of `train`, or the folder of `train-eventprop`
+        #[arg(value_name = "FILE.nir|FOLDER")]
         network: PathBuf,
         /// The part of the data set
         #[arg(long, value_enum, default_value = "test")]
@@ -81,7 +96,15 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Train { seed, epochs, out } => train_command(seed, epochs, &out),
-        Command::Data { split, out_spikes, labels } => data_command(split, &out_spikes, &labels),
+        Command::TrainEventprop(told) => eventprop::train_command(&told),
+        Command::GradientCheck(told) => match eventprop::check_command(&told) {
+            Ok(true) => Ok(()),
+            Ok(false) => return ExitCode::FAILURE,
+            Err(error) => Err(error),
+        },
+        Command::Data { split, out_spikes, labels, network } => {
+            data_command(split, &out_spikes, &labels, network.as_deref())
+        }
         Command::Evaluate { network, split, json } => evaluate_command(&network, split, json),
     };
     match done {
@@ -108,14 +131,20 @@ fn train_command(seed: u64, epochs: usize, out: &Path) -> Result<(), Box<dyn Err
     Ok(())
 }
 
-fn data_command(split: Split, spikes: &Path, labels: &Path) -> Result<(), Box<dyn Error>> {
-    let samples = encoded(split, &Timing::SHIPPED);
+fn data_command(split: Split, spikes: &Path, labels: &Path, network: Option<&Path>) -> Result<(), Box<dyn Error>> {
+    let (samples, steps) = match network {
+        Some(folder) => {
+            let model = Deployed::read(folder)?.model;
+            (fenn_yin_yang::eventprop::encoded(split, &model), model.steps())
+        }
+        None => (encoded(split, &Timing::SHIPPED), Timing::SHIPPED.steps),
+    };
     let encoded: Vec<Spikes> = samples.iter().map(|(spikes, _)| *spikes).collect();
     let rows = events(&encoded);
     write_npy(spikes, &[rows.len() as u64, 3], rows.as_flattened())?;
     let classes: Vec<i32> = samples.iter().map(|&(_, class)| class as i32).collect();
     write_npy(labels, &[classes.len() as u64], &classes)?;
-    println!("{} samples, {} spikes, {} steps", classes.len(), rows.len(), Timing::SHIPPED.steps);
+    println!("{} samples, {} spikes, {steps} steps", classes.len(), rows.len());
     Ok(())
 }
 
@@ -131,6 +160,9 @@ fn write_npy(path: &Path, shape: &[u64], values: &[i32]) -> Result<(), Box<dyn E
 }
 
 fn evaluate_command(path: &Path, split: Split, json: bool) -> Result<(), Box<dyn Error>> {
+    if path.is_dir() {
+        return evaluate_folder(path, split, json);
+    }
     let network = Network::from_graph(&nir::read(path)?).map_err(|error| format!("{}: {error}", path.display()))?;
     let timing = Timing::SHIPPED;
     let samples = encoded(split, &timing);
@@ -152,6 +184,22 @@ fn evaluate_command(path: &Path, split: Split, json: bool) -> Result<(), Box<dyn
     } else {
         writeln!(out, "{right} of {} correct: {:.1} %", samples.len(), 100.0 * accuracy)?;
         writeln!(out, "{per_sample:.1} hidden spikes per sample; largest |I| {current:.2}, |V| {potential:.2}")?;
+    }
+    Ok(())
+}
+
+fn evaluate_folder(folder: &Path, split: Split, json: bool) -> Result<(), Box<dyn Error>> {
+    let (deployed, right, samples) = eventprop::evaluate(folder, split)?;
+    let accuracy = right as f64 / samples as f64;
+    let mut out = std::io::stdout().lock();
+    if json {
+        let report = serde_json::json!({
+            "correct": right, "samples": samples, "accuracy": accuracy, "dt": deployed.model.dt / 1e3,
+            "steps": deployed.model.steps(), "loss": deployed.loss,
+        });
+        writeln!(out, "{report}")?;
+    } else {
+        writeln!(out, "{right} of {samples} correct: {:.1} %", 100.0 * accuracy)?;
     }
     Ok(())
 }
