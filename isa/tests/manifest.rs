@@ -5,8 +5,8 @@
 
 use fenn_isa::fixed::Format;
 use fenn_isa::image::manifest::{
-    Batch, CodeArray, Counters, Counts, Data, Encoding, EntryPoint, Event, Footprint, Input, InputSpikes, LONGEST_NAME, Lanes,
-    Manifest, ManifestError, Origin, Output, Phase, PhaseKind, Population, Projection, Readout, Recording, Rows,
+    Batch, CodeArray, Counters, Counts, Data, Encoding, EntryPoint, Event, Footprint, Input, InputSpikes, LONGEST_NAME,
+    Lanes, Manifest, ManifestError, Origin, Output, Phase, PhaseKind, Population, Projection, Readout, Recording, Rows,
     Section, SpikeArray, SpikeList, StatePolicy, Stream, VERSION, ValueArray, Variable, Window, Work,
 };
 use fenn_isa::memory::{MachineConfig, Space};

@@ -13,17 +13,28 @@
 
 #![forbid(unsafe_code)]
 
+pub mod braille;
 pub mod chart;
 pub mod host_scaling;
 pub mod microcircuit;
+pub mod mnist;
+mod neurobench;
 pub mod program;
 pub mod run;
 pub mod sample;
 pub mod shd;
 pub mod spyx_quickstart;
+pub mod yin_yang;
 
 use program::Program;
 
 /// All programs, in the order in which they are listed.
-pub const PROGRAMS: &[Program] =
-    &[microcircuit::PROGRAM, shd::PROGRAM, spyx_quickstart::PROGRAM, host_scaling::PROGRAM];
+pub const PROGRAMS: &[Program] = &[
+    mnist::PROGRAM,
+    braille::PROGRAM,
+    shd::PROGRAM,
+    yin_yang::PROGRAM,
+    spyx_quickstart::PROGRAM,
+    microcircuit::PROGRAM,
+    host_scaling::PROGRAM,
+];

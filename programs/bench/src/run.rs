@@ -2,9 +2,14 @@
 
 use std::path::Path;
 
-use fenn_compiler::backend::{Compiled, Options, compile};
+use fenn_compiler::backend::{CompileError, Compiled, Options, compile};
 use fenn_compiler::description;
 use fenn_compiler::network::Network;
+use fenn_host::session::Session;
+use fenn_host::session::array::Array;
+use fenn_host::sim::Simulator;
+use fenn_isa::image::Image;
+use fenn_isa::timing::FENN;
 
 use crate::program::Failure;
 
@@ -24,4 +29,35 @@ pub fn described(text: &str, name: &str, base: &Path, seed: Option<u64>) -> Resu
 /// What the compiler says.
 pub fn compiled(network: &Network, options: &Options) -> Result<Compiled, Failure> {
     Ok(compile(network, options)?)
+}
+
+/// Its program for a machine with as much instruction memory as `options` say, or with more where it does not fit.///
+/// # Errors
+/// What the compiler says.
+pub fn compiled_large(network: &Network, options: &Options) -> Result<Compiled, Failure> {
+    match compile(network, options) {
+        Err(CompileError::TooMuchCode { needed, .. }) => {
+            let mut larger = *options;
+            larger.config.instruction_bytes = 4 * (needed as u32).next_power_of_two();
+            compiled(network, &larger)
+        }
+        other => Ok(other?),
+    }
+}
+
+/// The program on a simulated core, under the timing profile `fenn`.
+///
+/// # Errors
+/// What the simulator says.
+pub fn session(image: &Image) -> Result<Session<Simulator>, Failure> {
+    let options = fenn_iss::Options { profile: FENN, ..fenn_iss::Options::default() };
+    Ok(Session::open(Simulator::with_options(image.config, options)?, image)?)
+}
+
+/// Which neurons spiked in each step, in rising order; nothing of an array of numbers.
+pub fn steps(array: &Array) -> Vec<Vec<u32>> {
+    match array {
+        Array::Spikes(array) => (0..array.steps).map(|step| array.in_step(step).collect()).collect(),
+        Array::Values(_) => Vec::new(),
+    }
 }
