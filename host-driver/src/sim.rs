@@ -126,7 +126,7 @@ impl<O: Observer + Send> Device for Simulator<O> {
     }
 }
 
-impl Simulator {
+impl<O: Observer> Simulator<O> {
     /// Runs until the program ends, or a word that is watched is another than this.
     fn go_on(&mut self, watched: Option<(u32, u32)>, limit: Limit) -> Result<Watched, DeviceError> {
         let Some(mut so_far) = self.running else { return Err(DeviceError::NotRunning) };
