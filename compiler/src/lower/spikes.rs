@@ -136,8 +136,8 @@ impl Lowering<'_> {
     }
 
     /// `body` for every spike, with the addresses of its places in all of `rows`, in registers that `body` may change; behind
-    /// them, in registers that stay as they are, the strides of those that are grouped. With `entered`, code behind the loop goes back into the body: what the loop keeps in registers has a value then, although no
-    /// spike may have been found.
+    /// them, in registers that stay as they are, the strides of those that are grouped. With `entered`, code behind the loop
+    /// goes back into the body: what the loop keeps in registers has a value then, although no spike may have been found.
     pub(super) fn for_each_spike(
         &mut self,
         open: Open,

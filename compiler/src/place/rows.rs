@@ -3,7 +3,8 @@
 //! Contract: the row of a source neuron is as many vectors as its fullest lane has synapses. The synapses of a lane stand in
 //! the order in which they act, one to a vector, so that two onto the same target are added one after the other; weights of
 //! 0 add nothing and are left out. A lane without a synapse holds padding that changes nothing. Rows follow each other without
-//! gaps, so that a row ends where the next one starts.
+//! gaps, so that a row ends where the next one starts. Rows of neighbouring sources may be made as long as the longest of them
+//! ([`Shape::group`]).
 //!
 //! Not here: how rows are found and added ([`crate::lower`]).
 

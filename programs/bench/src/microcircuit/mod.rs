@@ -1,7 +1,7 @@
 //! The cortical microcircuit of Potjans and Diesmann (2014), a tenth of it, on one core.
 //!
 //! Contract: [`PROGRAM`] draws the column from a seed, compiles `programs/microcircuit/network.toml` with it, runs it on the simulator
-//! launch by launch, and runs the same column in float64 ([`reference`]). The network is chaotic, so rates are compared and not
+//! launch by launch, and runs the same column in float64 ([`mod@reference`]). The network is chaotic, so rates are compared and not
 //! spikes; that the compiled program does what the description means, spike for spike, is a figure of its own.
 
 use std::path::Path;
@@ -352,7 +352,7 @@ fn cost_lines(found: &Found<'_>) -> Result<Vec<Line>, Failure> {
     let none = |name: &str, value, unit| Line::new(Figure::new(name, value, unit, Gate::None));
     let at_clock = cycles / CLOCK;
     let mut lines = vec![
-        none("time for a second of the model", at_clock / seconds, "s").noted("one core at 175 MHz"),
+        none("time for a second of the model", at_clock / seconds, "s").noted("real-time factor; one core at 175 MHz"),
         none("synaptic events", ours.events as f64 / at_clock / 1e6, "million/s").noted("one core at 175 MHz"),
         none("cycles of a step", cycles / f64::from(*steps), ""),
     ];
