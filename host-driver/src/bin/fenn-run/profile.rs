@@ -19,10 +19,10 @@ use crate::{Failure, WRONG_FILE, WRONG_USE, print, write};
 const LONGEST_SOURCE: u64 = 16 << 20;
 
 pub(crate) const HELP: &str = "\
-The program is run on the simulator, which sees every instruction. A compiled network says itself what its
-parts do; of one whose spikes stay in registers the counts of spikes and synaptic operations are missing,
-until it is compiled with --record spikes. A program from fenn-as needs no data: it is run once, its phases
-are those of symbols phase.NAME, and the heat map is over its source, if that can be read.
+The program is run on the simulator, which sees every instruction. A compiled network says itself what its \
+    parts do; of one whose spikes stay in registers the counts of spikes and synaptic operations are missing, \
+    until it is compiled with --record spikes. A program from fenn-as needs no data: it is run once, its phases \
+    are those of symbols phase.NAME, and the heat map is over its source, if that can be read.
 
 Examples:
   fenn-run profile mnist.elf --data images.gz --labels labels.gz --limit 100 --report profile.html
