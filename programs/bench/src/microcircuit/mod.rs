@@ -1,7 +1,7 @@
 //! The cortical microcircuit of Potjans and Diesmann (2014), a tenth of it, on one core.
 //!
 //! Contract: [`PROGRAM`] draws the column from a seed, compiles `programs/microcircuit/network.toml` with it, runs it on the simulator
-//! launch by launch, and runs the same column in float64 ([`mod@reference`]). The network is chaotic, so rates are compared and not
+//! launch by launch, and runs the same column in float64 (module `reference`). The network is chaotic, so rates are compared and not
 //! spikes; that the compiled program does what the description means, spike for spike, is a figure of its own.
 
 use std::path::Path;
