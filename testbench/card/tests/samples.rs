@@ -212,7 +212,7 @@ fn mnist(images: usize) -> Option<(Network, Vec<Vec<Spike>>)> {
         description::read(root().join("programs/mnist/network.toml"), &options).expect("it is a network").network;
     let image = backend::compile(&network, &backend::Options::default()).expect("it compiles").image;
     let manifest = image.manifest.as_ref().expect("a compiled network has a manifest");
-    let selection = Selection { samples: None, limit: Some(images) };
+    let selection = Selection { limit: Some(images), ..Selection::default() };
     let set = Dataset::read(&data.join("t10k-images-idx3-ubyte.gz"), None, &Shape::from(manifest), selection);
     let set = set.expect("the images can be read");
     Some((network, (0..images).map(|index| set.spikes(index).to_vec()).collect()))

@@ -152,7 +152,8 @@ fn measure(args: &Args, program: &Path) -> Result<Profile, Failure> {
     if shape.classes == 0 {
         return Err(failure(program, &EvaluateError::NoOutput));
     }
-    let selection = Selection { samples: args.samples.map(to_usize), limit: args.limit.map(to_usize) };
+    let selection =
+        Selection { samples: args.samples.map(to_usize), limit: args.limit.map(to_usize), ..Selection::default() };
     let dataset = Dataset::read(data, args.labels.as_deref(), &shape, selection);
     let dataset = dataset.map_err(|error| Failure(WRONG_FILE, error.to_string()))?;
     let bar = progress_bar(dataset.len());
