@@ -50,12 +50,12 @@ impl Reference {
         })
     }
 
-    /// Spikes of so many steps of 1 ms.
-    pub(super) fn run(&self, steps: usize, seed: u64) -> Spikes {
+    /// Spikes of so many steps of 1 ms, no potential ever being above `most` mV.
+    pub(super) fn run(&self, steps: usize, most: f64, seed: u64) -> Spikes {
         let mut source = Pcg64::seed_from_u64(seed);
         let mut unit = || ((source.next_u64() >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
         // Box and Muller's method.
-        let mut normal = move || (-2.0 * unit().ln()).sqrt() * (std::f64::consts::TAU * unit()).cos();
+        let mut normal = move || (-2.0 * f64::ln(unit())).sqrt() * (std::f64::consts::TAU * unit()).cos();
         let mut v = vec![-65.0; NEURONS];
         let mut u: Vec<f64> = self.b.iter().map(|b| -65.0 * b).collect();
         let mut fired: Vec<u32> = Vec::new();
@@ -69,7 +69,7 @@ impl Reference {
             for neuron in 0..NEURONS {
                 let (v, u) = (&mut v[neuron], &mut u[neuron]);
                 for _ in 0..2 {
-                    *v += 0.5 * (0.04 * *v * *v + 5.0 * *v + 140.0 - *u + input[neuron]);
+                    *v = (*v + 0.5 * (0.04 * *v * *v + 5.0 * *v + 140.0 - *u + input[neuron])).min(most);
                 }
                 *u += self.a[neuron] * (self.b[neuron] * *v - *u);
                 if *v >= 30.0 {

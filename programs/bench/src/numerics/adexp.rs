@@ -62,6 +62,8 @@ struct Measured {
     pattern: Pattern,
     float: Trace,
     nest: Trace,
+    /// GeNN's spikes.
+    genn: usize,
     /// Rounded stochastically and to the nearest.
     ours: [Rounded; 2],
     published: [Vec<Trace>; 2],
@@ -75,7 +77,9 @@ pub(super) fn run(options: &Options<'_>, seed: u64) -> Result<Part, Failure> {
     let measured = measured?;
     let mut lines = Vec::new();
     for one in &measured {
-        let float = one.float.spikes.len() as f64;
+        let references = [one.float.spikes.len(), one.nest.spikes.len(), one.genn];
+        let (least, most) = references.iter().fold((usize::MAX, 0), |(a, b), count| (a.min(*count), b.max(*count)));
+        let [float, nest, genn] = references;
         let name = &one.pattern.name;
         let [ours, nearest] = [0, 1].map(|which| count(&one.ours[which].lanes));
         let [theirs, theirs_nearest] = [0, 1].map(|which| count(&one.published[which]));
@@ -84,12 +88,11 @@ pub(super) fn run(options: &Options<'_>, seed: u64) -> Result<Part, Failure> {
                 format!("AdExp {name}: spikes, rounded stochastically"),
                 ours,
                 "",
-                Gate::Between(float - 1.0, (one.nest.spikes.len() as f64).max(float) + 1.0),
+                Gate::Between(least as f64 - 1.0, most as f64 + 1.0),
             ))
             .beside(format!("{theirs:.1}"), TRACES)
             .noted(format!(
-                "float64 {float}, NEST {}; to the nearest {nearest:.1}, theirs {theirs_nearest:.1}",
-                one.nest.spikes.len()
+                "float64 {float}, NEST {nest}, GeNN {genn}; to the nearest {nearest:.1}, theirs {theirs_nearest:.1}"
             )),
         );
         let error = |lanes: &[Trace]| last_common(lanes, &one.float);
@@ -149,9 +152,11 @@ fn patterns(text: &str) -> Result<Vec<Pattern>, Failure> {
 }
 
 fn measured(pattern: &Pattern, options: &Options<'_>, seed: u64) -> Result<Measured, Failure> {
-    let [fenn, nest] = ["adexp/adexp_fenn.npz", "adexp/adexp_nest.npz"].map(|path| options.data(path));
-    let (fenn, nest) = (fenn?, nest?);
+    let fenn = options.data("adexp/adexp_fenn.npz")?;
+    let nest = options.data("adexp/adexp_nest.npz")?;
+    let genn = options.data("adexp/adexp_genn.npz")?;
     let name = &pattern.name;
+    let genn = numbers(&genn, &format!("{name}_spike_times"))?.len();
     let times = numbers(&nest, &format!("{name}_spike_times"))?;
     let nest = Trace {
         v: numbers(&nest, &format!("{name}_v"))?,
@@ -161,7 +166,7 @@ fn measured(pattern: &Pattern, options: &Options<'_>, seed: u64) -> Result<Measu
     let [a, b] = published;
     let ours = ["stochastic", "nearest"].map(|rounding| pattern.rounded(rounding, seed, options));
     let [c, d] = ours;
-    Ok(Measured { float: pattern.float(), pattern: pattern.clone(), nest, ours: [c?, d?], published: [a?, b?] })
+    Ok(Measured { float: pattern.float(), pattern: pattern.clone(), nest, genn, ours: [c?, d?], published: [a?, b?] })
 }
 
 /// The published potentials and spikes of all lanes.

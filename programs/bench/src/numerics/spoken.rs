@@ -33,12 +33,15 @@ struct Run {
 pub(super) fn run(options: &Options<'_>, _: u64) -> Result<Part, Failure> {
     let inputs = shd::sample(&options.data("shd/shd_input_spikes_1.csv")?)?;
     let float = shd::Network::without_delays(&options.data("shd/lif")?)?.run(&inputs);
-    let [nearest, stochastic, zero] = ["nearest", "stochastic", "zero"].map(|rounding| one(rounding, &inputs));
-    let (nearest, stochastic, zero) = (nearest?, stochastic?, zero?);
     let off = |run: &Run| {
         let spikes = run.hidden.iter().map(Vec::len).sum::<usize>();
         (100.0 * (spikes as f64 / float.count() as f64 - 1.0), spikes)
     };
+    let [nearest, stochastic, zero] = ["nearest", "stochastic", "zero"].map(|rounding| one(rounding, 9, &inputs));
+    let (nearest, stochastic, zero) = (nearest?, stochastic?, zero?);
+    let [coarse_nearest, coarse] = ["nearest", "zero"].map(|rounding| one(rounding, 8, &inputs));
+    let (coarse_nearest, coarse) = (coarse_nearest?, coarse?);
+    eprintln!("coarse {} {:?} {} {:?}", coarse_nearest.class, off(&coarse_nearest), coarse.class, off(&coarse));
     let mut lines = vec![Line::new(Figure::new(
         "spoken digit: class in float64",
         float.class() as f64,
@@ -112,8 +115,9 @@ fn counts(spikes: &[Vec<u32>]) -> Vec<(f64, f64)> {
     bins.map(|(bin, steps)| (10.0 * bin as f64 + 5.0, steps.iter().map(Vec::len).sum::<usize>() as f64)).collect()
 }
 
-/// The network of `programs/shd/lif.toml` with another rounding, run on the recording.
-fn one(rounding: &str, inputs: &[Vec<u32>]) -> Result<Run, Failure> {
+/// The network of `programs/shd/lif.toml` with another rounding, its hidden neurons with as many fraction bits, run on the
+/// recording.
+fn one(rounding: &str, fraction: u32, inputs: &[Vec<u32>]) -> Result<Run, Failure> {
     const ROUNDING: &str = "rounding = \"nearest\"";
     let folder = root().join("programs/shd");
     let path = folder.join("lif.toml");
@@ -122,6 +126,8 @@ fn one(rounding: &str, inputs: &[Vec<u32>]) -> Result<Run, Failure> {
         return Err(format!("{} does not say how it rounds", path.display()).into());
     }
     let text = text.replace(ROUNDING, &format!("rounding = \"{rounding}\""));
+    let text = text.replace("s6_9_sat_t", &format!("s{}_{fraction}_sat_t", 15 - fraction));
+    let text = text.replace("0.0h9", &format!("0.0h{fraction}"));
     let mut network = described(&text, "lif.toml", &folder, None)?;
     let spikes = inputs.iter().zip(0..);
     let mut spikes: Vec<Spike> =
