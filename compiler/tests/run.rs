@@ -888,7 +888,7 @@ fn spilling_and_chunks_change_nothing() {
 /// six chunks, of which the first four are alike.
 #[test]
 fn rolled_chunks_change_nothing() {
-    let ty = Type { format: Format::UNIT, saturating: true };
+    let ty = Type { format: Format::UNIT, saturating: false };
     let population = |name: &str, size: u32| {
         let sum = |a: Expr, b: Expr| Expr::Binary { op: BinaryOp::Add, left: a.into(), right: b.into() };
         let hit = Cond::Compare { op: CompareOp::Less, left: Expr::Constant(900), right: Expr::Variable(0) };
@@ -920,7 +920,7 @@ fn rolled_chunks_change_nothing() {
             delays: Delays::None,
         }
     };
-    let network = with_all_outputs(Network {
+    let network = Network {
         name: "rolled".to_owned(),
         time_step_ms: None,
         steps: 4,
@@ -930,9 +930,13 @@ fn rolled_chunks_change_nothing() {
         populations: vec![population("first", SIZES[0]), population("second", SIZES[1])],
         projections: vec![projection(0), projection(1)],
         schedule: vec![Phase::Propagate(0), Phase::Propagate(1), Phase::Update(0), Phase::Update(1)],
-        outputs: vec![],
-        recordings: vec![],
-    });
+        outputs: [0, 1]
+            .map(|population| Output { population, quantity: Quantity::Variable(0), readout: Readout::Last })
+            .to_vec(),
+        recordings: [0, 1]
+            .map(|population| Recording { population, quantity: Quantity::Event(0), window: Window::WHOLE })
+            .to_vec(),
+    };
     for input in [InputForm::Bits, InputForm::List(None)] {
         let options = Options { input, weights: WeightMemory::Dram, ..Options::default() };
         let whole = compile(&network, &options).unwrap().report.instructions;
