@@ -35,9 +35,9 @@ const NEURONS: usize = 1000;
 const EXCITATORY: usize = 800;
 /// Where potentials in s4.11 end, in mV.
 const MOST: f64 = 256.0;
-/// What was computed for this project's acceptance figures, apart from what is here.
-const FLOAT: &str = "float64, other weights, computed for the acceptance figures; the original paper quotes no rate";
-const SHORT: &str = "s8.7 rounded stochastically, computed for the acceptance figures";
+/// What another program of this project's gave before.
+const FLOAT: &str = "float64 with other weights, computed apart from this; the original paper quotes no rate";
+const SHORT: &str = "in s8.7, computed apart from this";
 const MEMORY: &str = "the original paper's alpha rhythm, from memory";
 
 /// Spikes of each step: the neurons, excitatory ones first.

@@ -78,21 +78,44 @@ pub(super) fn run(options: &Options<'_>, seed: u64) -> Result<Part, Failure> {
     }
     let usual = [&down, &nearest, &stochastic];
     let body = html! {
-        (traces("A over all steps", 1, &usual, 0..5000, 10,
-            "The adaptation of lane 0. It decays by a two-thousandth in a step, less than a unit most of the time: rounded \
-             down it loses a whole unit each time, to the nearest nothing at all; stochastically it loses what it should, on \
-             average."))
+        (drift(&usual))
         (traces("V for some steps", 0, &usual, 4000..4200, 1,
-            "The potential of lane 0 while the input is strong. Spikes come as the adaptation lets them."))
-        (traces("V with too strong an input", 0, &[&wrapping, &saturating], 2000..2200, 1,
-            "The same with more input than the format can hold. Sums that wrap turn the greatest potential into the least; \
-             sums that saturate stay at the greatest."))
+            "The potential of lane 0 while the input is strong. Spikes come as the adaptation lets them: too early where it was \
+             rounded down."))
+        (traces("V with too strong an input", 0, &[&wrapping, &saturating], parting(&wrapping, &saturating), 1,
+            "The same with more input than the format can hold, around the step in which the sums first matter. Those that wrap \
+             turn the greatest potential into the least; those that saturate stay at the greatest."))
         p {
             "Errors are roots of the mean squared distance from float64 over all lanes and steps, divided by the range of \
              float64. The input: 32 lanes of Poisson counts, mean 5.7, 5.8, 0.5, 0.5 and 5.8 in blocks of 1,000 steps."
         }
     };
     Ok((lines, body))
+}
+
+/// How far A of lane 0 is from float64's.
+fn drift(runs: &[&Run]) -> maud::Markup {
+    let series = runs.iter().enumerate().map(|(colour, run)| {
+        let away = |step: usize| f64::from(run.ours.trace[step * LANES][1]) / UNITS[1] - run.ours.float[step][1];
+        let steps = (0..run.ours.float.len()).step_by(5);
+        Series::line(run.name, colour, steps.map(|step| (step as f64, away(step))).collect())
+    });
+    curves(
+        "A less float64's",
+        Axis::linear("step"),
+        Axis::linear("A"),
+        &series.collect::<Vec<_>>(),
+        "The adaptation of lane 0, which is up to 35 and decays by a two-thousandth in a step: a few units of its last place. \
+         Rounded down it loses half a unit more each time, which adds up; the other two ways keep to float64, but for spikes \
+         that come a step earlier or later and move A by 1 for as long.",
+    )
+}
+
+/// Some steps around the first in which V of lane 0 differs.
+fn parting(a: &Run, b: &Run) -> std::ops::Range<usize> {
+    let steps = a.ours.float.len();
+    let first = (0..steps).find(|step| a.ours.trace[step * LANES][0] != b.ours.trace[step * LANES][0]).unwrap_or(0);
+    first.saturating_sub(50)..(first + 150).min(steps)
 }
 
 /// One of V and A of lane 0, of these runs and of their floating-point neuron.
