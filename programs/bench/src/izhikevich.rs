@@ -153,7 +153,10 @@ fn lines([stochastic, float, nearest, ended]: [&Run; 4], small: bool) -> Vec<Lin
         let [e, i] = [0..EXCITATORY as u32, EXCITATORY as u32..NEURONS as u32].map(|range| rate(&run.spikes, range));
         format!("excitatory {e:.2}, inhibitory {i:.2}")
     };
-    let of_seven = |percent: f64| Gate::Between(7.24 * (1.0 - percent / 100.0), 7.24 * (1.0 + percent / 100.0));
+    let of_seven = |percent: f64| {
+        let bound = |percent: f64| (7.24 * (100.0 + percent)).round() / 100.0;
+        Gate::Between(bound(-percent), bound(percent))
+    };
     // Two seconds are noisier than twenty.
     let (wide, near) = if small { (15.0, 10.0) } else { (8.0, 3.0) };
     let alpha = if small { Gate::Between(6.0, 13.0) } else { Gate::Between(8.0, 11.0) };

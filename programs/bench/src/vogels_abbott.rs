@@ -265,6 +265,11 @@ fn missing(a: &Spikes, b: &Spikes) -> usize {
     differences
 }
 
+/// To whole parts of one, as gates are shown.
+fn rounded(number: f64, parts: f64) -> f64 {
+    (number * parts).round() / parts
+}
+
 /// The published rates are of one second.
 fn rate(spikes: f64, neurons: usize) -> f64 {
     spikes / neurons as f64
@@ -339,14 +344,25 @@ fn lines(cases: &[Case], gpus: &[Gpu]) -> Result<Vec<Line>, Failure> {
     ] {
         let one = find(excitatory, probability, dram, dense)?;
         let theirs = 1e3 * one.board.seconds;
+        // Of the sparsest network the board's fired three times as often as the published recipe makes it.
+        let alike = probability > 0.01;
         let figure = Figure::new(
             format!("{}: one second takes", arrangement(&one.board)),
             1e3 * one.seconds(),
             "ms",
-            Gate::AtMost(theirs),
+            if alike { Gate::AtMost(rounded(theirs, 10.0)) } else { Gate::None },
         );
         let line = Line::new(figure).beside(format!("{theirs:.1}"), DEVICE);
-        lines.push(if one.code > BOARD_CODE { line.noted(too_large(one.code)) } else { line });
+        let ours = cases.iter().find(|case| case.network == one.board.network).map_or([0.0; 2], |case| case.spikes);
+        lines.push(match (alike, one.code > BOARD_CODE) {
+            (false, _) => line.noted(format!(
+                "not comparable: {:.0} spikes, the board's network {:.0}, so its weights cannot have been those of the recipe",
+                ours[0] + ours[1],
+                one.board.spikes[0] + one.board.spikes[1]
+            )),
+            (true, true) => line.noted(too_large(one.code)),
+            (true, false) => line,
+        });
     }
     for (name, dense) in [("whole rows", true), ("sparse rows", false)] {
         let all =
@@ -375,7 +391,7 @@ fn lines(cases: &[Case], gpus: &[Gpu]) -> Result<Vec<Line>, Failure> {
             format!("16,000 neurons, sparse rows, p = {probability}: synaptic events per second"),
             1e-6 * events / one.seconds(),
             "million",
-            Gate::AtLeast(theirs),
+            Gate::AtLeast(rounded(theirs, 1.0)),
         );
         lines.push(Line::new(figure).beside(format!("{theirs:.0}"), DEVICE).noted("padding not counted"));
     }
@@ -396,7 +412,7 @@ fn rates(cases: &[Case], gpus: &[Gpu]) -> Result<Vec<Line>, Failure> {
             format!("2,560 neurons: rate of {name} ones"),
             of(quoted.network, quoted.spikes),
             "Hz",
-            Gate::Between(0.95 * least, 1.05 * most),
+            Gate::Between(rounded(0.95 * least, 100.0), rounded(1.05 * most, 100.0)),
         );
         lines.push(
             Line::new(figure)
@@ -496,7 +512,8 @@ fn sections(cases: &[Case], boards: &[Board], gpus: &[Gpu], steps: usize) -> Vec
         Axis::linear("Hz"),
         &rated,
         "One second each, sparse rows. Each of the three drew its own connections, and every network is chaotic: they agree \
-         in rates, not in spikes.",
+         in rates, not in spikes. The dips near 9,000 and 11,000 neurons are the board's too: weights shrink with size, and in s2.13 \
+         they do so by whole units.",
     );
     let mut sections = vec![
         Section::new("Time against size", html! { (time) (rates) }),
@@ -527,7 +544,7 @@ fn drawn(case: &Case, spikes: &Spikes, steps: usize) -> maud::Markup {
         0.0,
         steps as f64,
         &panels,
-        "The first 250 neurons of each population. The potentials begin anywhere below the threshold, so many fire at once at first.",
+        "The first 250 neurons of each population, from the first step on.",
     )
 }
 
