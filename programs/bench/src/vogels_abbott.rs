@@ -550,46 +550,66 @@ fn drawn(case: &Case, spikes: &Spikes, steps: usize) -> maud::Markup {
 
 fn all_rows(cases: &[Case], seconds: f64) -> maud::Markup {
     let grouped = |number: f64| fenn_host::report::svg::grouped(number.round() as u64);
-    let none = || "–".to_owned();
-    let rows = cases.iter().flat_map(|case| {
-        case.measured.iter().map(move |one| {
-            let board = &one.board;
-            let ours = 1e3 * one.seconds() / seconds;
-            let neurons = board.network.neurons() as f64;
-            vec![
-                grouped(neurons),
-                board.network.probability.to_string(),
-                if board.dense { "whole" } else { "sparse" }.to_owned(),
-                if board.dram { "DRAM" } else { "vector" }.to_owned(),
-                format!("{ours:.2}"),
-                format!("{:.2}", 1e3 * board.seconds),
-                format!("{:.2}", ours / (1e3 * board.seconds)),
-                one.phases.map_or(none(), |phases| format!("{:.3}", phases[0] / (STEPS as f64 * seconds * neurons))),
-                format!("{:.3}", board.cycles[0] / (STEPS as f64 * neurons)),
-                one.phases.map_or(none(), |phases| format!("{:.2}", phases[1] / one.vectors)),
+    let which = |board: &Board| {
+        vec![
+            grouped(board.network.neurons() as f64),
+            board.network.probability.to_string(),
+            if board.dense { "whole" } else { "sparse" }.to_owned(),
+            if board.dram { "DRAM" } else { "vector" }.to_owned(),
+        ]
+    };
+    let (mut times, mut phases) = (Vec::new(), Vec::new());
+    for (case, one) in cases.iter().flat_map(|case| case.measured.iter().map(move |one| (case, one))) {
+        let board = &one.board;
+        let ours = 1e3 * one.seconds() / seconds;
+        let mut row = which(board);
+        row.extend([
+            format!("{ours:.2}"),
+            format!("{:.2}", 1e3 * board.seconds),
+            format!("{:.2}", ours / (1e3 * board.seconds)),
+            grouped((case.spikes[0] + case.spikes[1]) / seconds),
+            grouped(board.spikes[0] + board.spikes[1]),
+            format!("{:.2}", one.instructions / one.cycles),
+            grouped(one.code as f64),
+        ]);
+        times.push(row);
+        if let Some([update, events]) = one.phases {
+            let neurons = STEPS as f64 * board.network.neurons() as f64;
+            let mut row = which(board);
+            row.extend([
+                format!("{:.3}", update / (seconds * neurons)),
+                format!("{:.3}", board.cycles[0] / neurons),
+                format!("{:.2}", events / one.vectors),
                 format!("{:.2}", board.cycles[1] / board_vectors(board)),
                 format!("{:.2}", one.vectors / seconds / board_vectors(board)),
-                grouped((case.spikes[0] + case.spikes[1]) / seconds),
-                grouped(board.spikes[0] + board.spikes[1]),
-                format!("{:.2}", one.instructions / one.cycles),
-                grouped(one.code as f64),
-            ]
-        })
-    });
+            ]);
+            phases.push(row);
+        }
+    }
     html! {
+        h3 { "One second" }
         (text_table(
             &[
-                "neurons", "p", "rows", "weights", "ms per s", "published", "ratio", "cycles per neuron", "published",
-                "cycles per vector", "published", "vectors, of published", "spikes", "published", "IPC", "code",
+                "neurons", "p", "rows", "weights", "ms", "published", "ratio", "spikes", "published", "IPC", "code",
             ],
-            &rows.collect::<Vec<_>>(),
+            &times,
         ))
         p {
-            "A neuron's cycles are those of its update in one step; they and those of vectors are counted by a program of its own, of \
-             the networks up to 5,120 neurons and the greatest. Vectors are those of synapses that spikes bring, 32 places \
-             each: whole rows have a place for every neuron of both populations, sparse ones as many as the fullest lane needs. "
-            "IPC is ours: instructions per cycle of the whole run. Code is ours, in instructions, of which the board has room for 4,096: \
-             programs that are larger ran on a machine with more."
+            "IPC is ours: instructions per cycle of the whole run. Code is ours, in instructions, of which the board has room for "
+            "4,096; a program that is larger ran on a machine with more."
+        }
+        h3 { "Cycles" }
+        (text_table(
+            &[
+                "neurons", "p", "rows", "weights", "per neuron", "published", "per vector", "published", "vectors, ratio",
+            ],
+            &phases,
+        ))
+        p {
+            "Cycles of a neuron's update in one step, and of event processing for a vector of synapses. They are counted by a "
+            "program of its own, of the networks up to 5,120 neurons and the greatest. Vectors have 32 places: whole rows have a "
+            "place for every neuron of both populations, sparse ones as many as the fullest lane needs; the ratio is of ours to "
+            "the board's, whose rows are packed otherwise."
         }
     }
 }
