@@ -28,9 +28,12 @@ const TRACES: &str = "the published traces of FeNN";
 /// A part of the benchmark: figures, and what the page has about them.
 type Part = (Vec<Line>, Markup);
 
+/// Measures a part, with a seed.
+type Measure = fn(&Options<'_>, u64) -> Result<Part, Failure>;
+
 fn run(options: &Options<'_>) -> Result<Outcome, Failure> {
     let seed = options.seed.unwrap_or(SEED);
-    let parts: [(&str, fn(&Options<'_>, u64) -> Result<Part, Failure>); 6] = [
+    let parts: [(&str, Measure); 6] = [
         ("Rounding", rounding::run),
         ("An adaptive neuron", alif::run),
         ("Random counts", poisson::run),
