@@ -33,11 +33,18 @@ pub const RUN: &str = "run";
 pub struct Limits {
     /// The most instructions that the loop over a population's blocks of neurons may be unrolled to.
     pub update: u32,
+    /// Whether parts of dense rows that are alike share their code, in a loop, rather than having it each.
+    pub rolled: bool,
 }
 
 impl Limits {
     /// From generous to none at all; a program that does not fit into instruction memory with one is tried with the next.
-    pub const ALL: [Self; 3] = [Self { update: 512 }, Self { update: 128 }, Self { update: 0 }];
+    pub const ALL: [Self; 4] = [
+        Self { update: 512, rolled: false },
+        Self { update: 512, rolled: true },
+        Self { update: 128, rolled: true },
+        Self { update: 0, rolled: true },
+    ];
 }
 
 /// Lowers a verified network.

@@ -884,6 +884,71 @@ fn spilling_and_chunks_change_nothing() {
     check(network, false);
 }
 
+/// Where code is short, chunks of long rows from DRAM share it: 3,072 targets of one population and 1,000 of another are one row in
+/// six chunks, of which the first four are alike.
+#[test]
+fn rolled_chunks_change_nothing() {
+    let ty = Type { format: Format::UNIT, saturating: false };
+    let population = |name: &str, size: u32| {
+        let sum = |a: Expr, b: Expr| Expr::Binary { op: BinaryOp::Add, left: a.into(), right: b.into() };
+        let hit = Cond::Compare { op: CompareOp::Less, left: Expr::Constant(900), right: Expr::Variable(0) };
+        let kernel = Kernel {
+            variables: ["V", "I"].map(|name| Slot { name: name.to_owned(), ty }).to_vec(),
+            locals: vec![],
+            tables: vec![],
+            events: vec!["Spike".to_owned()],
+            parameters: vec![],
+            body: vec![
+                Stmt::Assign { place: Place::Variable(0), value: sum(Expr::Variable(0), Expr::Variable(1)) },
+                Stmt::If { condition: hit, then: vec![Stmt::Emit(0)], otherwise: vec![] },
+            ],
+        };
+        let variable = || Variable { initial: Values::Uniform(0), reset: true };
+        let variables = vec![variable(), variable()];
+        Population { name: name.to_owned(), size, kernel, variables, parameters: vec![] }
+    };
+    const SIZES: [u32; 2] = [3072, 1000];
+    let projection = |target: usize| {
+        let size = SIZES[target] as i32;
+        let weights = (0..40 * size).map(|index| (index * 37 % 2001 - 1000 - target as i32) as i16).collect();
+        Projection {
+            name: format!("in_{target}"),
+            source: Source::Input(0),
+            target,
+            variable: 1,
+            weights: Weights::Dense(weights),
+            delays: Delays::None,
+        }
+    };
+    let network = Network {
+        name: "rolled".to_owned(),
+        time_step_ms: None,
+        steps: 4,
+        state: StatePolicy::Reset,
+        seed: 1,
+        inputs: vec![Input { name: "input".to_owned(), size: 40, encoding: Encoding::Spikes }],
+        populations: vec![population("first", SIZES[0]), population("second", SIZES[1])],
+        projections: vec![projection(0), projection(1)],
+        schedule: vec![Phase::Propagate(0), Phase::Propagate(1), Phase::Update(0), Phase::Update(1)],
+        outputs: [0, 1]
+            .map(|population| Output { population, quantity: Quantity::Variable(0), readout: Readout::Last })
+            .to_vec(),
+        recordings: [0, 1]
+            .map(|population| Recording { population, quantity: Quantity::Event(0), window: Window::WHOLE })
+            .to_vec(),
+    };
+    for input in [InputForm::Bits, InputForm::List(None)] {
+        let options = Options { input, weights: WeightMemory::Dram, ..Options::default() };
+        let whole = compile(&network, &options).unwrap().report.instructions;
+        let mut small = options;
+        small.config.instruction_bytes = 4 * (whole as u32 - 100);
+        let rolled = compile(&network, &small).unwrap().report.instructions;
+        assert!(rolled < whole - 100, "{rolled} of {whole} instructions");
+        check_with(&network, &options);
+        check_with(&network, &small);
+    }
+}
+
 /// In whatever form, what a host has not written is no spike.
 #[test]
 fn without_a_host_nothing_spikes() {

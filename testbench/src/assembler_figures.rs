@@ -10,6 +10,7 @@ use crate::assembly::{assembled, disassembled_and_back, long_source, round_trips
 use crate::figure::{Figure, Gate};
 use crate::fuzz::{Subject, run};
 use crate::kernels::experiment;
+use crate::kernels::neuron::{Arithmetic, Decay};
 use crate::kernels::random::poisson_fit;
 use crate::part::{Failure, OUT, Part, needed};
 use crate::shared::root;
@@ -225,9 +226,9 @@ fn poisson() -> Result<Vec<Figure>, Failure> {
 fn alif() -> Result<Vec<Figure>, Failure> {
     let inputs = needed("numerics/poisson_data.bin")?;
     let published = experiment::published_trace(&needed("numerics/out_alif_14_9.txt.gz")?)?;
-    let down = experiment::adaptive(&inputs, false, SEED)?;
+    let down = experiment::adaptive(&inputs, Arithmetic { decay: Decay::Down, ..Arithmetic::KERNEL }, SEED)?;
     let equal = down.trace.iter().zip(&published).filter(|(a, b)| a == b).count();
-    let stochastic = experiment::adaptive(&inputs, true, SEED)?;
+    let stochastic = experiment::adaptive(&inputs, Arithmetic::KERNEL, SEED)?;
     Ok(vec![
         Figure::new(
             "ALIF rounded down: steps equal to the published trace",

@@ -21,6 +21,7 @@ pub mod kernels;
 pub mod keystone;
 pub mod neurobench_reference;
 pub mod nir_reference;
+pub mod npz;
 pub mod part;
 pub mod pipeline_reference;
 pub mod random;

@@ -11,6 +11,7 @@ use npyz::WriterBuilder as _;
 use rand_pcg::Pcg32;
 use rand_pcg::rand_core::{Rng as _, SeedableRng};
 
+use crate::npz;
 use crate::part::Failure;
 use crate::random::below;
 use crate::vogels_abbott::{Neuron, neuron, saturated};
@@ -67,8 +68,7 @@ impl Connectivity {
     pub fn random(excitatory: usize, seed: u64) -> Self {
         let mut source = Pcg32::seed_from_u64(seed);
         let sizes = [excitatory, excitatory / 4];
-        let scale = 4000.0 / (sizes[0] + sizes[1]) as f64 * 0.02 / 0.1;
-        let weights = [4e-3, -51e-3].map(|weight: f64| (weight * scale * 8192.0).round() as i16);
+        let weights = published_weights(excitatory, 0.1);
         let rows = sizes.map(|sources| {
             sizes.map(|targets| {
                 let mut row = || (0..targets as u32).filter(|_| below(&mut source, 10) == 0).collect();
@@ -115,33 +115,11 @@ impl Connectivity {
 
     /// The description for `fenn-cc`, which names files of [`Self::write`] in `folder`.
     pub fn description(&self, folder: &str) -> String {
-        let mut text = format!(
-            "name = \"vogels-abbott\"\ntime_step_ms = 1.0\nsteps = {STEPS}\n\
-             dialect = \"published\"  # products round to nearest and do not saturate, `*=` truncates\n\n\
-             # All synapses first, then all neurons: a spike arrives one step later.\n\
-             schedule = [\"E_E\", \"E_I\", \"I_E\", \"I_I\", \"E\", \"I\"]\n"
-        );
-        // Writing to a string cannot fail.
-        for (name, size) in NAMES.iter().zip(self.sizes()) {
-            let initial = format!(", initial = {{ file = \"{folder}/{name}_V.npy\" }}");
-            let _ = write!(text, "\n[[population]]\nname = \"{name}\"\nsize = {size}\n{}", neuron(&initial));
-        }
-        for (source, variable) in NAMES.iter().zip(["IExc", "IInh"]) {
-            for target in NAMES {
-                let _ = write!(
-                    text,
-                    "\n[[projection]]\nname = \"{source}_{target}\"\nsource = \"{source}.Spike\"\n\
-                     target = \"{target}.{variable}\"\nweights = {{ file = \"{folder}/{source}_{target}.npy\" }}\n"
-                );
-            }
-        }
-        for name in NAMES {
-            let _ = write!(text, "\n[[output]]\npopulation = \"{name}\"\nevent = \"Spike\"\nreadout = \"count\"\n");
-        }
-        for name in NAMES {
-            let _ = write!(text, "\n[[record]]\npopulation = \"{name}\"\nevent = \"Spike\"\n");
-        }
-        text
+        let initial = |name: &str| format!("{{ file = \"{folder}/{name}_V.npy\" }}");
+        let synapses = |source: usize, target: usize| {
+            format!("weights = {{ file = \"{folder}/{}_{}.npy\" }}", NAMES[source], NAMES[target])
+        };
+        describe(&format!("steps = {STEPS}"), self.sizes(), initial, synapses)
     }
 
     /// Writes the weights, as whole matrices, and the initial potentials to `folder`.
@@ -163,6 +141,67 @@ impl Connectivity {
         }
         Ok(())
     }
+}
+
+/// The published weights for so many excitatory neurons, s2.13: less the more synapses a neuron has.
+pub fn published_weights(excitatory: usize, probability: f64) -> [i16; 2] {
+    let neurons = excitatory + excitatory / 4;
+    let scale = 4000.0 / neurons as f64 * 0.02 / probability;
+    [4e-3, -51e-3].map(|weight: f64| (weight * scale * 8192.0).round() as i16)
+}
+
+/// A description that needs no files: pairs are joined, and potentials begin, as the compiler draws them from the seed. A run is
+/// `steps` steps, and the next one goes on from there.
+pub fn drawn_description(excitatory: usize, probability: f64, steps: usize, seed: u64) -> String {
+    let weights = published_weights(excitatory, probability);
+    // Below the threshold of 10.
+    let initial = |_: &str| "{ distribution = \"uniform\", min = 0, max = 9.999 }".to_owned();
+    let synapses = |source: usize, _| {
+        format!(
+            "connectivity = {{ kind = \"fixed_probability\", probability = {probability} }}\nweights = {{ code = {} }}",
+            weights[source]
+        )
+    };
+    let head = format!("steps = {steps}\nstate = \"carried\"  # a run goes on where the last one ended\nseed = {seed}");
+    describe(&head, [excitatory, excitatory / 4], initial, synapses)
+}
+
+/// A description: its first lines, sizes, what potentials begin with, and what a projection has besides its ends.
+fn describe(
+    head: &str,
+    sizes: [usize; 2],
+    initial: impl Fn(&str) -> String,
+    synapses: impl Fn(usize, usize) -> String,
+) -> String {
+    let mut text = format!(
+        "name = \"vogels-abbott\"\ntime_step_ms = 1.0\n{head}\n\
+         dialect = \"published\"  # products round to nearest and do not saturate, `*=` truncates\n\n\
+         # All synapses first, then all neurons: a spike arrives one step later.\n\
+         schedule = [\"E_E\", \"E_I\", \"I_E\", \"I_I\", \"E\", \"I\"]\n"
+    );
+    // Writing to a string cannot fail.
+    for (name, size) in NAMES.iter().zip(sizes) {
+        let equations = neuron(&format!(", initial = {}", initial(name)));
+        let _ = write!(text, "\n[[population]]\nname = \"{name}\"\nsize = {size}\n{equations}");
+    }
+    for (source, variable) in ["IExc", "IInh"].iter().enumerate() {
+        for (target, to) in NAMES.iter().enumerate() {
+            let from = NAMES[source];
+            let _ = write!(
+                text,
+                "\n[[projection]]\nname = \"{from}_{to}\"\nsource = \"{from}.Spike\"\n\
+                 target = \"{to}.{variable}\"\n{}\n",
+                synapses(source, target)
+            );
+        }
+    }
+    for name in NAMES {
+        let _ = write!(text, "\n[[output]]\npopulation = \"{name}\"\nevent = \"Spike\"\nreadout = \"count\"\n");
+    }
+    for name in NAMES {
+        let _ = write!(text, "\n[[record]]\npopulation = \"{name}\"\nevent = \"Spike\"\n");
+    }
+    text
 }
 
 /// Writes a NumPy array of codes.
@@ -199,14 +238,5 @@ pub fn recorded_spikes(archive: &Path) -> Result<Spikes, Failure> {
 
 /// The whole numbers of an array in an archive.
 fn numbers(archive: &Path, name: &str) -> Result<Vec<i64>, Failure> {
-    let mut zip = zip::ZipArchive::new(std::fs::File::open(archive)?)?;
-    let file = zip.by_name(&format!("{name}.npy"))?;
-    let file = npyz::NpyFile::new(std::io::BufReader::new(file))?;
-    let width = file.dtype().descr();
-    Ok(match width.trim_matches('\'') {
-        "<i2" => file.into_vec::<i16>()?.into_iter().map(i64::from).collect(),
-        "<i4" => file.into_vec::<i32>()?.into_iter().map(i64::from).collect(),
-        "<i8" => file.into_vec::<i64>()?,
-        other => return Err(format!("{name} holds {other}").into()),
-    })
+    Ok(npz::numbers(archive, name)?.into_iter().map(|number| number as i64).collect())
 }

@@ -8,7 +8,7 @@ use fenn_isa::memory::{LANES, Space};
 use fenn_iss::{Limits, Machine, Options, Stop};
 use fenn_testbench::kernels::experiment::{self, exponential_of_all};
 use fenn_testbench::kernels::network::{Synapse, pack, propagate};
-use fenn_testbench::kernels::neuron::{Alif, Lif};
+use fenn_testbench::kernels::neuron::{Alif, Arithmetic, Decay, Lif};
 use fenn_testbench::kernels::{Bench, KernelError, vectors};
 use fenn_testbench::shared::data;
 use rand_pcg::Pcg32;
@@ -317,7 +317,7 @@ fn neuron_alif_of_several_vectors() {
         bench.call("neuron_alif", &[v, i, r, a, 0, 2, 256]).unwrap();
         let mut fired = [0u32; 2];
         for (index, neuron) in neurons.iter_mut().enumerate() {
-            let fires = neuron.step(inputs[index], &parameters, Some(&mut lanes[index % LANES]));
+            let fires = neuron.step(inputs[index], &parameters, Arithmetic::KERNEL, &mut lanes[index % LANES]);
             fired[index / LANES] += u32::from(fires) << (index % LANES);
         }
         assert_eq!(bench.words(0, 2).unwrap(), fired, "step {step}");
@@ -335,13 +335,27 @@ fn neuron_alif_published() {
     let Some(numerics) = data("numerics") else { return };
     let inputs = numerics.join("poisson_data.bin");
     let published = experiment::published_trace(&numerics.join("out_alif_14_9.txt.gz")).unwrap();
-    let down = experiment::adaptive(&inputs, false, 1).unwrap();
+    let down = experiment::adaptive(&inputs, Arithmetic { decay: Decay::Down, ..Arithmetic::KERNEL }, 1).unwrap();
     assert_eq!(published.len(), 160_000);
     assert!(down.trace == published, "rounded down, every V and A is the published one");
     assert_eq!((down.unlike_reference, down.float_spikes), (0, 91));
-    let stochastic = experiment::adaptive(&inputs, true, 1).unwrap();
+    let stochastic = experiment::adaptive(&inputs, Arithmetic::KERNEL, 1).unwrap();
     assert_eq!(stochastic.unlike_reference, 0);
     assert!(stochastic.error[1] <= 0.010, "{:?}", stochastic.error);
+}
+
+/// Inputs that drive V beyond what s1.14 holds: sums that saturate stay near the floating-point neuron, those that wrap do not.
+#[test]
+fn neuron_alif_overdriven() {
+    let Some(numerics) = data("numerics") else { return };
+    let inputs = numerics.join("poisson_data_bad.bin");
+    for decay in [Decay::Nearest, Decay::Stochastic] {
+        let [saturating, wrapping] =
+            [true, false].map(|saturating| experiment::adaptive(&inputs, Arithmetic { decay, saturating }, 1).unwrap());
+        assert_eq!((saturating.unlike_reference, wrapping.unlike_reference), (0, 0), "{decay:?}");
+        assert_eq!(saturating.float_spikes, 175);
+        assert!(saturating.error[0] < 0.5 * wrapping.error[0], "{:?}, {:?}", saturating.error, wrapping.error);
+    }
 }
 
 #[test]

@@ -377,6 +377,10 @@ impl Lowering<'_> {
             let agrees = scale == stride;
             debug_assert!(agrees || (base, scale) == (0, 1), "a list serves all its readers");
             let away = match rows.first {
+                First::In(register) if agrees && base != 0 => {
+                    let base = self.code.constant(base.into());
+                    Some(self.code.def_x(Op::Sub, &[register.into(), base.into()]))
+                }
                 First::In(register) => Some(register),
                 First::At(address) => {
                     let away = i64::from(address) - if agrees { i64::from(base) } else { 0 };

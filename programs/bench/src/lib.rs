@@ -16,20 +16,26 @@
 pub mod braille;
 pub mod chart;
 pub mod host_scaling;
+pub mod izhikevich;
 pub mod microcircuit;
 pub mod mnist;
 mod neurobench;
+pub mod numerics;
 pub mod program;
 pub mod run;
 pub mod sample;
 pub mod shd;
 pub mod spyx_quickstart;
+pub mod vogels_abbott;
 pub mod yin_yang;
 
 use program::Program;
 
 /// All programs, in the order in which they are listed.
 pub const PROGRAMS: &[Program] = &[
+    numerics::PROGRAM,
+    vogels_abbott::PROGRAM,
+    izhikevich::PROGRAM,
     mnist::PROGRAM,
     braille::PROGRAM,
     shd::PROGRAM,

@@ -31,7 +31,8 @@ pub fn compiled(network: &Network, options: &Options) -> Result<Compiled, Failur
     Ok(compile(network, options)?)
 }
 
-/// Its program for a machine with as much instruction memory as `options` say, or with more where it does not fit.///
+/// Its program for a machine with as much instruction memory as `options` say, or with more where it does not fit.
+///
 /// # Errors
 /// What the compiler says.
 pub fn compiled_large(network: &Network, options: &Options) -> Result<Compiled, Failure> {

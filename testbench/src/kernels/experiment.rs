@@ -5,16 +5,17 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufReader, Read as _};
+use std::io::Read as _;
 use std::path::Path;
 
 use fenn_isa::memory::{LANES, Space};
 
 use super::exponential::exponential;
-use super::neuron::{Alif, AlifParameters, alif_float};
+use super::neuron::{Alif, AlifParameters, Arithmetic, Decay, alif_float};
 use super::number::{Rounding, product, wrap};
 use super::random::{self, Fit, poisson_fit};
 use super::{Bench, vectors};
+use crate::npz;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -57,17 +58,13 @@ pub fn exponential_of_all(from: u32, to: u32) -> Result<Exponential, Failure> {
 /// # Errors
 /// The file is not what it should be.
 pub fn published_exponential(path: &Path) -> Result<HashMap<i16, i64>, Failure> {
-    let mut archive = zip::ZipArchive::new(BufReader::new(File::open(path)?))?;
-    let mut column = |name: &str| -> Result<Vec<f64>, Failure> {
-        Ok(npyz::NpyFile::new(archive.by_name(name)?)?.into_vec::<f64>()?)
-    };
-    let (x, y) = (column("x.npy")?, column("exp_x.npy")?);
+    let (x, y) = (npz::numbers(path, "x")?, npz::numbers(path, "exp_x")?);
     let code = |(x, y): (f64, f64)| ((x * 8192.0).round() as i16, (y * 512.0).round() as i64);
     Ok(x.into_iter().zip(y).map(code).collect())
 }
 
 /// Products of pairs of numbers, rounded in three ways.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Products {
     /// How many pairs.
     pub count: usize,
@@ -79,6 +76,8 @@ pub struct Products {
     pub unlike_reference: usize,
     /// Mean error of the stochastically rounded ones, in units of the last place.
     pub mean_error: f64,
+    /// Error of every product rounded down, to the nearest and stochastically, in units of the last place.
+    pub errors: [Vec<f64>; 3],
 }
 
 /// Multiplies `records` of (a, b, anything) with shift 15. `expected` are records of products down, nearest and (not
@@ -92,7 +91,8 @@ pub fn products(records: &[i16], expected: &[i16], seed: u64) -> Result<Products
     const OUT: u32 = vectors(3000);
     let mut bench = Bench::new(&["multiply"])?;
     let mut lanes = bench.seed(seed, 0)?;
-    let mut result = Products { count: 0, wrong: 0, outside: 0, unlike_reference: 0, mean_error: 0.0 };
+    let errors = Default::default();
+    let mut result = Products { count: 0, wrong: 0, outside: 0, unlike_reference: 0, mean_error: 0.0, errors };
     for (records, expected) in records.chunks(BATCH).zip(expected.chunks(BATCH)) {
         bench.set_halves(Space::Vector, 0, records)?;
         bench.call("multiply", &[OUT, 0, (records.len() / RECORD) as u32])?;
@@ -109,6 +109,9 @@ pub fn products(records: &[i16], expected: &[i16], seed: u64) -> Result<Products
                 result.outside += usize::from(![0.0, 1.0].contains(&(f64::from(stochastic) - exact.floor())));
                 result.unlike_reference += usize::from(wrap(reference) != stochastic);
                 result.mean_error += f64::from(stochastic) - exact;
+                for (row, errors) in result.errors.iter_mut().enumerate() {
+                    errors.push(f64::from(products[row * WIDTH + lane]) - exact);
+                }
             }
         }
     }
@@ -144,6 +147,8 @@ pub fn generated_products(count: usize, seed: u64) -> [Vec<i16>; 2] {
 /// Poisson counts of the kernel.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Poisson {
+    /// In the order of rounds and lanes.
+    pub counts: Vec<i16>,
     /// How they are distributed.
     pub fit: Fit,
     /// How many differ from the reference with the same seed.
@@ -167,6 +172,7 @@ pub fn poisson(lambda: f64, rounds: u32, seed: u64) -> Result<Poisson, Failure> 
         fit: poisson_fit(&counts, lambda),
         unlike_reference: counts.iter().zip(&reference).filter(|(a, b)| a != b).count(),
         instructions: outcome.instructions as f64 / f64::from(rounds),
+        counts,
     })
 }
 
@@ -192,8 +198,12 @@ pub struct Adaptive {
     /// Root of the mean squared distance of V and A from the floating-point neuron, over all lanes, relative to the range
     /// of that.
     pub error: [f64; 2],
+    /// V and A of the floating-point neuron after each step.
+    pub float: Vec<[f64; 2]>,
     /// Spikes of the floating-point neuron.
     pub float_spikes: usize,
+    /// Spikes of the neurons, on average over the lanes.
+    pub spikes: f64,
 }
 
 /// The experiment's parameters in the kernel's formats: see [`alif_float`].
@@ -209,17 +219,24 @@ pub fn adaptive_parameters() -> AlifParameters {
     }
 }
 
-/// Runs the neurons of one vector on the published counts, with stochastic rounding or none.
+/// Runs the neurons of one vector on the published counts, in this arithmetic instead of the kernel's.
 ///
 /// # Errors
 /// The kernel cannot be assembled or run, or the file cannot be read.
-pub fn adaptive(inputs: &Path, stochastic: bool, seed: u64) -> Result<Adaptive, Failure> {
+pub fn adaptive(inputs: &Path, arithmetic: Arithmetic, seed: u64) -> Result<Adaptive, Failure> {
     /// 0.01 in s1.14, by which each input count counts.
     const WEIGHT: i16 = 164;
     let [v, i, r, a] = [0, 1, 2, 3].map(vectors);
     let (parameters, spikes) = (256, 0);
-    let changes: &[_] = if stochastic { &[] } else { &[("vmul_rs", "vmul")] };
-    let mut bench = Bench::changed(&["multiply", "neuron_alif"], changes)?;
+    let mut changes = match arithmetic.decay {
+        Decay::Down => vec![("vmul_rs", "vmul")],
+        Decay::Nearest => vec![("vmul_rs", "vmul_rn")],
+        Decay::Stochastic => Vec::new(),
+    };
+    if !arithmetic.saturating {
+        changes.extend([("vadd_s", "vadd"), ("vsub_s", "vsub")]);
+    }
+    let mut bench = Bench::changed(&["multiply", "neuron_alif"], &changes)?;
     let mut lanes = bench.seed(seed, v)?;
     bench.set_halves(Space::Vector, 0, &[0; 4 * WIDTH])?;
     let constants = adaptive_parameters();
@@ -228,7 +245,7 @@ pub fn adaptive(inputs: &Path, stochastic: bool, seed: u64) -> Result<Adaptive, 
     let counts = halves(inputs)?;
     let (float, float_spikes) = alif_float(counts.iter().step_by(WIDTH).map(|count| f64::from(*count)));
     let mut neurons = [Alif::default(); WIDTH];
-    let (mut trace, mut unlike_reference) = (Vec::new(), 0);
+    let (mut trace, mut unlike_reference, mut spikes_of_all) = (Vec::new(), 0, 0);
     for row in counts.chunks_exact(WIDTH) {
         let input: Vec<i16> = row.iter().map(|count| count * WEIGHT).collect();
         bench.set_halves(Space::Vector, i, &input)?;
@@ -236,16 +253,22 @@ pub fn adaptive(inputs: &Path, stochastic: bool, seed: u64) -> Result<Adaptive, 
         let [potential, adaptation] = [bench.halves(Space::Vector, v, WIDTH)?, bench.halves(Space::Vector, a, WIDTH)?];
         let mut fired = 0u32;
         for (lane, neuron) in neurons.iter_mut().enumerate() {
-            let fires = neuron.step(input[lane], &constants, stochastic.then_some(&mut lanes[lane]));
+            let fires = neuron.step(input[lane], &constants, arithmetic, &mut lanes[lane]);
             fired += u32::from(fires) << lane;
             let pair = [potential[lane], adaptation[lane]];
             unlike_reference += usize::from(pair != [neuron.v, neuron.a]);
             trace.push(pair);
         }
         unlike_reference += usize::from(bench.words(spikes, 1)? != [fired]);
+        spikes_of_all += fired.count_ones();
     }
-    let error = [(0, 16_384.0), (1, 512.0)].map(|(which, unit)| distance(&trace, &float, which, unit));
-    Ok(Adaptive { trace, unlike_reference, error, float_spikes })
+    let spikes = f64::from(spikes_of_all) / WIDTH as f64;
+    Ok(Adaptive { error: errors(&trace, &float), trace, unlike_reference, float, float_spikes, spikes })
+}
+
+/// What [`Adaptive::error`] is, of any trace: V and A of each lane, step by step.
+pub fn errors(trace: &[[i16; 2]], float: &[[f64; 2]]) -> [f64; 2] {
+    [(0, 16_384.0), (1, 512.0)].map(|(which, unit)| distance(trace, float, which, unit))
 }
 
 /// Root of the mean squared distance of one of both numbers, relative to the reference's range.

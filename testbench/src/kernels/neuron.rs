@@ -55,6 +55,35 @@ impl AlifParameters {
     }
 }
 
+/// How both decays of an adaptive neuron are rounded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Decay {
+    /// Towards minus infinity.
+    Down,
+    /// To the nearest.
+    Nearest,
+    /// Stochastically.
+    Stochastic,
+}
+
+/// The arithmetic of an adaptive neuron.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Arithmetic {
+    /// Of V and A.
+    pub decay: Decay,
+    /// Whether sums and differences saturate; otherwise they wrap.
+    pub saturating: bool,
+}
+
+impl Arithmetic {
+    /// As `neuron_alif` has it.
+    pub const KERNEL: Self = Self { decay: Decay::Stochastic, saturating: true };
+
+    fn sum(self, value: i64) -> i16 {
+        if self.saturating { saturate(value) } else { wrap(value) }
+    }
+}
+
 /// An adaptive leaky integrate-and-fire neuron: V in s1.14, A in s6.9.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Alif {
@@ -67,24 +96,25 @@ pub struct Alif {
 }
 
 impl Alif {
-    /// One step with input `i`; whether it fires. With a generator, the decays of V and then of A are rounded
-    /// stochastically, without one they are rounded down.
-    pub fn step(&mut self, i: i16, p: &AlifParameters, generator: Option<&mut Lane>) -> bool {
-        let [first, second] = match generator {
-            Some(lane) => [(); 2].map(|()| Rounding::Stochastic(lane.draw())),
-            None => [Rounding::Down; 2],
-        };
-        self.v = saturate(i64::from(wrap(product(p.alpha, self.v, 15, first))) + i64::from(i));
+    /// One step with input `i`; whether it fires. Where decays are rounded stochastically, that of V draws before that of A.
+    pub fn step(&mut self, i: i16, p: &AlifParameters, arithmetic: Arithmetic, lane: &mut Lane) -> bool {
+        let [first, second] = [(); 2].map(|()| match arithmetic.decay {
+            Decay::Down => Rounding::Down,
+            Decay::Nearest => Rounding::Nearest,
+            Decay::Stochastic => Rounding::Stochastic(lane.draw()),
+        });
+        let sum = |a: i16, b: i16| arithmetic.sum(i64::from(a) + i64::from(b));
+        self.v = sum(wrap(product(p.alpha, self.v, 15, first)), i);
         self.a = wrap(product(p.rho, self.a, 15, second));
         if self.refractory > 0 {
             self.refractory -= 1;
             return false;
         }
         let raised = wrap(product(p.beta, self.a, 10, Rounding::Down));
-        let fires = self.v >= saturate(i64::from(p.theta) + i64::from(raised));
+        let fires = self.v >= sum(p.theta, raised);
         if fires {
-            self.v = saturate(i64::from(self.v) - i64::from(p.theta));
-            self.a = saturate(i64::from(self.a) + i64::from(p.jump));
+            self.v = arithmetic.sum(i64::from(self.v) - i64::from(p.theta));
+            self.a = sum(self.a, p.jump);
             self.refractory = p.tau;
         }
         fires

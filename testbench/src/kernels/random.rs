@@ -1,5 +1,7 @@
 //! Random numbers: the lanes' generators, Poisson counts, and how well counts follow a distribution.
 
+use std::ops::RangeInclusive;
+
 /// One lane's generator, Xoroshiro32++ with rotations 13, 5, 10 and 9.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lane {
@@ -55,21 +57,33 @@ pub struct Fit {
 /// Pearson's χ² of `counts` against the Poisson distribution with mean `lambda`, with a bin for each of 0 to 11 and one for
 /// the rest: twelve degrees of freedom, none lost to a fitted parameter.
 pub fn poisson_fit(counts: &[i16], lambda: f64) -> Fit {
-    const BINS: usize = 13;
+    poisson_fit_in(counts, lambda, 0..=12)
+}
+
+/// The same with a bin for each of `bins`, of which the first has everything below it too and the last everything above it. Their
+/// number is odd: the degrees of freedom are one less.
+///
+/// # Panics
+/// It is even, or there is no bin.
+pub fn poisson_fit_in(counts: &[i16], lambda: f64, bins: RangeInclusive<i16>) -> Fit {
+    let (first, last) = bins.into_inner();
+    let count = (last - first) as usize + 1;
+    assert!(first <= last && !count.is_multiple_of(2), "there is an odd number of bins");
+    let place = |number: i16| (number.clamp(first, last) - first) as usize;
     let n = counts.len() as f64;
-    let mut observed = [0.0; BINS];
-    counts.iter().for_each(|count| observed[(*count as usize).min(BINS - 1)] += 1.0);
-    let mut expected = [0.0; BINS];
+    let mut observed = vec![0.0; count];
+    counts.iter().for_each(|count| observed[place(*count)] += 1.0);
+    let mut expected = vec![0.0; count];
     let mut term = (-lambda).exp();
-    for (k, bin) in expected.iter_mut().take(BINS - 1).enumerate() {
-        *bin = n * term;
-        term *= lambda / (k + 1) as f64;
+    for k in 0..last {
+        expected[place(k)] += n * term;
+        term *= lambda / f64::from(k + 1);
     }
-    expected[BINS - 1] = n - expected.iter().sum::<f64>();
+    expected[count - 1] = n - expected.iter().sum::<f64>();
     let chi2: f64 = observed.iter().zip(&expected).map(|(o, e)| (o - e) * (o - e) / e).sum();
     let mean = counts.iter().map(|count| f64::from(*count)).sum::<f64>() / n;
     let variance = counts.iter().map(|count| (f64::from(*count) - mean).powi(2)).sum::<f64>() / n;
-    Fit { p: chi2_tail(chi2, (BINS - 1) / 2), mean, variance }
+    Fit { p: chi2_tail(chi2, (count - 1) / 2), mean, variance }
 }
 
 /// The probability that χ² with `2 half` degrees of freedom exceeds `x`: for an even number it is a finite sum.
@@ -99,5 +113,15 @@ mod tests {
     fn wrong_counts_do_not_fit() {
         let counts: Vec<i16> = (0..3200).map(|i| i % 11).collect();
         assert!(poisson_fit(&counts, 5.0).p < 1e-6);
+    }
+
+    /// Three bins, worked out by hand: of 1,000 counts with mean 1, 367.88 are 0 or less, 367.88 are 1 and 264.24 are more.
+    #[test]
+    fn bins_have_the_tails() {
+        let counts: Vec<i16> = [(0, 380), (1, 360), (2, 200), (5, 60)].iter().flat_map(|(k, n)| vec![*k; *n]).collect();
+        let chi2 = 12.12 * 12.12 / 367.88 + 7.88 * 7.88 / 367.88 + 4.24 * 4.24 / 264.24;
+        let fit = poisson_fit_in(&counts, 1.0, 0..=2);
+        assert!((fit.p - f64::exp(-chi2 / 2.0)).abs() < 1e-3, "{}", fit.p);
+        assert_eq!(fit.mean, (360.0 + 400.0 + 300.0) / 1000.0);
     }
 }

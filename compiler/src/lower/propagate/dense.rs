@@ -29,6 +29,17 @@ impl Chunk {
     }
 }
 
+/// How many of the first chunks are alike: as many blocks each, of one target.
+pub(super) fn alike(chunks: &[Chunk]) -> usize {
+    let Some(Chunk { pieces, .. }) = chunks.first() else { return 0 };
+    let [(target, _, count)] = &pieces[..] else { return 1 };
+    let same = |chunk: &&Chunk| matches!(&chunk.pieces[..], [(other, _, number)] if (other, number) == (target, count));
+    chunks.iter().take_while(same).count()
+}
+
+/// Where the vectors of sums are that a chunk adds to, and how.
+pub(super) struct Places(Vec<(At, Op)>);
+
 /// Sums in registers.
 pub(super) struct Sums(Vec<Sum>);
 
@@ -63,18 +74,25 @@ pub(super) fn chunks(rows: &Dense, held: u32) -> Vec<Chunk> {
 
 impl Lowering<'_> {
     pub(super) fn load_sums(&mut self, chunk: &Chunk) -> Sums {
-        let mut pointers = Pointers::default();
-        let mut sums = Vec::new();
+        let places = self.places(chunk, &mut Pointers::default());
+        self.load_places(&places)
+    }
+
+    /// The places of a chunk's sums, from registers of `pointers`.
+    pub(super) fn places(&mut self, chunk: &Chunk, pointers: &mut Pointers) -> Places {
+        let mut places = Vec::new();
         for (target, first, count) in &chunk.pieces {
             let home = self.placement.populations[target.population].variables[target.variable].behind_blocks(*first);
             let place = pointers.point(self, home, *count);
             let add = if target.saturating { Op::VAddS } else { Op::VAdd };
-            for block in 0..*count {
-                let at = place.behind(block);
-                sums.push(Sum { register: load(&mut self.code, at), at, add });
-            }
+            places.extend((0..*count).map(|block| (place.behind(block), add)));
         }
-        Sums(sums)
+        Places(places)
+    }
+
+    pub(super) fn load_places(&mut self, places: &Places) -> Sums {
+        let load = |(at, add): &(At, Op)| Sum { register: load(&mut self.code, *at), at: *at, add: *add };
+        Sums(places.0.iter().map(load).collect())
     }
 
     pub(super) fn store_sums(&mut self, sums: &Sums) {

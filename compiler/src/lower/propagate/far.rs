@@ -10,9 +10,11 @@
 use fenn_isa::Op;
 use fenn_isa::code::Label;
 use fenn_isa::csr::{Register, dma_status};
+use fenn_isa::memory::VECTOR_BYTES;
 
+use super::super::lanes::Pointers;
 use super::super::spikes::Open;
-use super::dense::chunks;
+use super::dense::{Chunk, Sums, alike, chunks};
 use super::sparse::Adder;
 use super::{First, Lowering, Rows, Spikes, Stride};
 use crate::ir::{Arg, Reg, Turns};
@@ -106,23 +108,63 @@ impl Lowering<'_> {
         self.far_end(&stream.far, &Lengths::Differ { end: stream.end }, stream.labels);
     }
 
-    /// Dense rows, chunk by chunk.
+    /// Dense rows, chunk by chunk. Where code is short, several chunks that are alike are a loop.
     pub(super) fn far_dense(&mut self, bundle: &Bundle, rows: &Dense) {
-        let mut chunks = chunks(rows, super::dense::CHUNK).into_iter().peekable();
-        while let Some(chunk) = chunks.next() {
+        /// Fewer are not worth a loop.
+        const SEVERAL: usize = 3;
+        let chunks = chunks(rows, super::dense::CHUNK);
+        let mut done = 0;
+        while done < chunks.len() {
+            let left = &chunks[done..];
+            let alike = if self.limits.rolled { alike(left) } else { 1 };
+            if alike >= SEVERAL {
+                self.far_chunks(bundle, rows, &left[..alike]);
+                done += alike;
+                continue;
+            }
+            let chunk = &left[0];
             let spikes = self.spikes_of(bundle);
             let none = self.code.label();
-            let open = self.open_spikes(spikes, chunks.peek().is_none(), none);
-            let sums = self.load_sums(&chunk);
-            let far = self.far();
-            self.set_length(chunk.bytes());
-            let stride = Stride::Bytes(rows.row_bytes);
-            let pieces = Rows { first: First::At(rows.address + chunk.first), stride };
-            let add = |lowering: &mut Self| lowering.add_row(&sums, far.buffer);
-            self.far_loop(&far, open, (pieces, chunk.bytes().into()), &Lengths::Equal, add);
-            self.store_sums(&sums);
+            let open = self.open_spikes(spikes, left.len() == 1, none);
+            let sums = self.load_sums(chunk);
+            self.far_chunk(open, rows, First::At(rows.address + chunk.first), chunk.bytes(), &sums);
             self.code.bind(none);
+            done += 1;
         }
+    }
+
+    /// Chunks that are alike, one after the other.
+    fn far_chunks(&mut self, bundle: &Bundle, rows: &Dense, chunks: &[Chunk]) {
+        let (chunk, turns) = (&chunks[0], chunks.len() as u32);
+        let mut pointers = Pointers::default();
+        let places = self.places(chunk, &mut pointers);
+        let blocks = chunk.bytes() / VECTOR_BYTES;
+        let step = pointers.lane_step(self, blocks);
+        let first = self.code.constant((rows.address + chunk.first).into());
+        let left = self.code.constant(turns.into());
+        let head = self.code.label();
+        self.code.bind_turns(head, Turns::Times(turns));
+        let spikes = self.spikes_of(bundle);
+        let none = self.code.label();
+        // A list is walked along once for each chunk.
+        let open = self.open_spikes(spikes, false, none);
+        let sums = self.load_places(&places);
+        self.far_chunk(open, rows, First::In(first), chunk.bytes(), &sums);
+        self.code.bind(none);
+        pointers.advance(&mut self.code, step);
+        self.code.advance(first, chunk.bytes().into());
+        self.code.advance(left, -1);
+        self.code.emit(Op::Bne, &[left.into(), Arg::Zero, head.into()]);
+    }
+
+    /// Adds a chunk of every spike's row, of which neuron 0's is at `first`.
+    fn far_chunk(&mut self, open: Open, rows: &Dense, first: First, bytes: u32, sums: &Sums) {
+        let far = self.far();
+        self.set_length(bytes);
+        let pieces = Rows { first, stride: Stride::Bytes(rows.row_bytes) };
+        let add = |lowering: &mut Self| lowering.add_row(sums, far.buffer);
+        self.far_loop(&far, open, (pieces, bytes.into()), &Lengths::Equal, add);
+        self.store_sums(sums);
     }
 
     /// Rows with delays.
