@@ -35,6 +35,8 @@ struct Case {
     name: &'static str,
     graph: &'static str,
     reset: Reset,
+    /// Formats that are not left to calibration, which loses one of the output's 687 spikes.
+    formats: &'static [&'static str],
     hidden: f64,
     expected: Expected,
     published: &'static str,
@@ -45,6 +47,7 @@ const CASES: [Case; 2] = [
         name: "subtract",
         graph: "nir/braille/braille_noDelay_noBias_subtract.nir",
         reset: Reset::Snntorch,
+        formats: &[],
         hidden: 118.0,
         expected: Expected {
             accumulates: 27_106.0,
@@ -59,6 +62,7 @@ const CASES: [Case; 2] = [
         name: "zero",
         graph: "nir/braille/braille_noDelay_bias_zero.nir",
         reset: Reset::Value,
+        formats: &["lif2.I=s5.10", "lif2.V=s5.10"],
         hidden: 119.0,
         expected: Expected {
             accumulates: 25_799.0,
@@ -134,6 +138,7 @@ fn network(
         dt: Some(1e-4),
         reset: case.reset,
         record: Record::Spikes,
+        formats: case.formats.iter().map(|format| format.parse()).collect::<Result<_, _>>()?,
         calibration: Calibration { samples: vec![vec![SpikeTrain::new(steps)]], ..Calibration::default() },
         ..import::Options::new(case.name, STEPS)
     };
