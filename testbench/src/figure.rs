@@ -78,6 +78,8 @@ impl fmt::Display for Figure {
         write!(f, "{}: ", self.name)?;
         match self.value {
             Some(value) if value.fract() == 0.0 => write!(f, "{value}")?,
+            // Beside a number that it has to equal, a rounded one would not be seen to.
+            Some(value) if matches!(self.gate, Gate::Exactly(_)) => write!(f, "{value}")?,
             Some(value) => write!(f, "{value:.3}")?,
             None => f.write_str("not measured")?,
         }
@@ -103,6 +105,7 @@ mod tests {
         assert_eq!(figure(1.5, Gate::Below(2.0)), "n: 1.500 u (below 2) ok");
         assert_eq!(figure(1.5, Gate::Between(1.5, 2.0)), "n: 1.500 u (1.5 to 2) ok");
         assert_eq!(figure(2.5, Gate::Between(1.5, 2.0)), "n: 2.500 u (1.5 to 2) MISSED");
+        assert_eq!(figure(0.984271, Gate::Exactly(0.984271)), "n: 0.984271 u (exactly 0.984271) ok");
         assert_eq!(figure(f64::NAN, Gate::Exactly(1.0)), "n: NaN u (exactly 1) MISSED");
         assert!(!Figure::unmeasured("n", Gate::None, "why").ok());
     }

@@ -16,7 +16,7 @@ use crate::program::{Failure, Line, Options};
 
 /// What a network has to come to.
 pub(crate) struct Expected {
-    /// Effective accumulates of a sample, on average.
+    /// Effective accumulates of a sample, on average, in whole hundredths.
     pub(crate) accumulates: f64,
     /// Pairs of weight and input of a sample.
     pub(crate) dense: f64,
@@ -54,6 +54,7 @@ pub(crate) fn lines(of: &str, profile: &Profile, expected: Option<&Expected>) ->
     let counted = |number: Option<u64>| number.ok_or("spikes were not counted");
     let per_sample = |number: u64| number as f64 / profile.samples.max(1) as f64;
     let millionth = |number: f64| (number * 1e6).round() / 1e6;
+    let hundredth = |number: f64| (number * 1e2).round() / 1e2;
     let sparsity = metrics.activation_sparsity.ok_or("spikes were not counted")?;
     let connections = metrics.connection_sparsity_given.unwrap_or(metrics.connection_sparsity);
     let gate = |number: fn(&Expected) -> f64| expected.map_or(Gate::None, |expected| Gate::Exactly(number(expected)));
@@ -61,7 +62,7 @@ pub(crate) fn lines(of: &str, profile: &Profile, expected: Option<&Expected>) ->
     Ok(vec![
         figure(
             "effective accumulates",
-            per_sample(counted(metrics.effective_acs)?),
+            hundredth(per_sample(counted(metrics.effective_acs)?)),
             "a sample",
             gate(|e| e.accumulates),
         ),
