@@ -185,10 +185,10 @@ impl Mnist {
                 second.inputs.push(ones(HIDDEN, &self.latest));
             }
             self.latest.clear();
-            for neuron in 0..HIDDEN {
+            for (neuron, current) in current.into_iter().enumerate() {
                 // 30/32, to nearest.
                 let leaked = ((30 * i32::from(self.v[neuron]) + 16) >> 5) as i16;
-                self.v[neuron] = leaked.saturating_add(current[neuron]);
+                self.v[neuron] = leaked.saturating_add(current);
                 if self.refractory[neuron] > 0 {
                     self.refractory[neuron] -= 1;
                 } else if self.v[neuron] >= 20 {

@@ -147,8 +147,8 @@ impl RowWork {
 }
 
 /// The sum, where every number is known.
-fn all(numbers: impl Iterator<Item = Option<u64>>) -> Option<u64> {
-    numbers.fold(Some(0), |sum, number| Some(sum?.saturating_add(number?)))
+fn all(mut numbers: impl Iterator<Item = Option<u64>>) -> Option<u64> {
+    numbers.try_fold(0u64, |sum, number| Some(sum.saturating_add(number?)))
 }
 
 /// The metrics; `code` is the program's length in bytes.

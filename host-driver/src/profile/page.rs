@@ -304,6 +304,15 @@ fn phases(profile: &Profile) -> Markup {
     }
 }
 
+/// Parts of a bar, each with the number of cycles before it.
+fn stacked(parts: Vec<(String, String, u64)>) -> impl Iterator<Item = (u64, (String, String, u64))> {
+    parts.into_iter().scan(0u64, |sum, part| {
+        let from = *sum;
+        *sum = sum.saturating_add(part.2);
+        Some((from, part))
+    })
+}
+
 fn phase_bars(profile: &Profile, ran: &[&Phase], parts: &Parts) -> Markup {
     let mut shown: Vec<&Phase> = ran.to_vec();
     shown.sort_by_key(|phase| u64::MAX - phase.cost.cycles);
@@ -318,13 +327,11 @@ fn phase_bars(profile: &Profile, ran: &[&Phase], parts: &Parts) -> Markup {
         @for (index, phase) in shown.iter().enumerate() {
             @let top = row * index as f64 + 4.0;
             (name_left(&phase_label(phase), top + bar / 2.0))
-            @let mut from = 0u64;
-            @for (class, name, cycles) in parts.split(&phase.cost) {
+            @for (from, (class, name, cycles)) in stacked(parts.split(&phase.cost)) {
                 @if cycles > 0 {
                     @let title = format!("{name}: {} cycles", amount(profile.per_sample(cycles)));
                     (segment(&x, from, cycles, top, bar, &class, &title))
                 }
-                @let _ = { from = from.saturating_add(cycles) };
             }
             @if phase.dma_wait > 0 {
                 line.wait x1=(at(NAMES)) x2=(at(x.at(phase.dma_wait as f64))) y1=(at(top + bar + 3.5)) y2=(at(top + bar + 3.5)) {
@@ -698,9 +705,9 @@ fn main_changes(comparison: &Comparison) -> Markup {
         "effective synaptic operations per sample",
         "share of lanes that add something",
     ];
-    let find = |name: &&str| comparison.changes.iter().find(|change| change.name == **name);
+    let find = |name: &str| comparison.changes.iter().find(|change| change.name == name);
     let main: BTreeMap<usize, &Change> =
-        MAIN.iter().enumerate().filter_map(|(at, name)| Some((at, find(&name)?))).collect();
+        MAIN.iter().enumerate().filter_map(|(at, name)| Some((at, find(name)?))).collect();
     html! {
         section.tiles aria-label="Main figures" {
             @for change in main.values() {

@@ -50,8 +50,7 @@ fn run(options: &Options<'_>) -> Result<Outcome, Failure> {
     let samples = profile.samples as f64;
     let correct = if whole { Gate::Exactly(9591.0) } else { Gate::AtLeast(45.0) };
     let figure = |what: &str, value, unit, gate| Line::new(Figure::new(what, value, unit, gate));
-    let mut outcome = Outcome::default();
-    outcome.lines = vec![
+    let mut lines = vec![
         figure("correct", accuracy.correct as f64, "images", correct)
             .beside("9591 (9583 as scripted)", "the published system, measured"),
         figure("instructions", profile.cost.instructions as f64 / samples, "an image", Gate::AtMost(16_000.0))
@@ -59,7 +58,7 @@ fn run(options: &Options<'_>) -> Result<Outcome, Failure> {
         figure("cycles", profile.cost.cycles as f64 / samples, "an image", Gate::None),
         figure("time at 175 MHz", profile.cost.cycles as f64 / samples / 175.0, "us an image", Gate::None),
     ];
-    outcome.lines.extend(neurobench::lines("NeuroBench", &profile, whole.then_some(&EXPECTED))?);
+    lines.extend(neurobench::lines("NeuroBench", &profile, whole.then_some(&EXPECTED))?);
     let groups: Vec<(String, Vec<f64>)> = profile
         .phases
         .iter()
@@ -70,7 +69,7 @@ fn run(options: &Options<'_>) -> Result<Outcome, Failure> {
             (phase.name.clone(), vec![cycles as f64 / samples, lost as f64 / samples])
         })
         .collect();
-    outcome.sections = vec![
+    let sections = vec![
         Section::new(
             "Where cycles go",
             chart::bars(
@@ -83,5 +82,5 @@ fn run(options: &Options<'_>) -> Result<Outcome, Failure> {
         ),
         Section::new("NeuroBench", neurobench::section(&[("MNIST", &profile)])),
     ];
-    Ok(outcome)
+    Ok(Outcome { lines, sections, ..Outcome::default() })
 }
