@@ -274,17 +274,27 @@ pub fn raster(title: &str, axis: &str, from: f64, to: f64, panels: &[Panel], cap
     html! { h3 { (title) } (picture(bottom + 40.0, title, &description, body, html! { (caption) })) }
 }
 
-/// A table: a heading for each column, and rows of texts, of which the first is what the row is about.
+/// A table: a heading for each column, and rows of texts, of which the first is what the row is about. A column whose first text is
+/// no number stands at the left.
 pub fn table(columns: &[&str], rows: &[Vec<String>]) -> Markup {
+    let number = |text: &String| text.starts_with(|c: char| c.is_ascii_digit() || "−–-+<>×".contains(c));
+    let class = |column: usize| {
+        let first = rows.first().and_then(|row| row.get(column));
+        if first.is_none_or(number) { "" } else { "text" }
+    };
     html! {
         figure {
             table {
-                thead { tr { @for column in columns { th { (column) } } } }
+                thead { tr { @for (index, column) in columns.iter().enumerate() { th class=(class(index)) { (column) } } } }
                 tbody {
                     @for row in rows {
                         tr {
                             @for (index, text) in row.iter().enumerate() {
-                                @if index == 0 { th scope="row" { (text) } } @else { td { (text) } }
+                                @if index == 0 {
+                                    th scope="row" { (text) }
+                                } @else {
+                                    td class=(class(index)) { (text) }
+                                }
                             }
                         }
                     }

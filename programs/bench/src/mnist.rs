@@ -77,7 +77,7 @@ fn run(options: &Options<'_>) -> Result<Outcome, Failure> {
                 "cycles",
                 &["instructions", "lost"],
                 &groups,
-                "On average over all images; `mnist/mnist.html` is the profiler's page.",
+                "On average over all images; the profiler's page is mnist/mnist.html.",
             ),
         ),
         Section::new("NeuroBench", neurobench::section(&[("MNIST", &profile)])),

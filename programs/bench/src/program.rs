@@ -3,7 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use fenn_testbench::figure::Figure;
+use fenn_host::report::svg::{grouped, short};
+use fenn_testbench::figure::{Figure, Gate};
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
@@ -187,7 +188,9 @@ impl Outcome {
                             th scope="row" { (figure.name) }
                             td { (value(figure)) }
                             td.text { (figure.gate) }
-                            td.text { @if figure.ok() { "✓" } @else { strong { "✗ missed" } } }
+                            td.text {
+                                @if !figure.ok() { strong { "✗ missed" } } @else if figure.gate != Gate::None { "✓" }
+                            }
                             td { @if let Some(published) = published { (published.value) } }
                             td.text {
                                 @if let Some(published) = published { (published.source) }
@@ -202,8 +205,13 @@ impl Outcome {
     }
 }
 
-/// The value in its unit.
+/// The value in its unit; in full where it has to equal a number.
 fn value(figure: &Figure) -> String {
-    let number = figure.value.map_or("not measured".to_owned(), fenn_host::report::svg::short);
+    let number = match figure.value {
+        None => "not measured".to_owned(),
+        Some(value) if value >= 0.0 && value.fract() == 0.0 && value < 1e15 => grouped(value as u64),
+        Some(value) if matches!(figure.gate, Gate::Exactly(_)) => value.to_string(),
+        Some(value) => short(value),
+    };
     if figure.unit.is_empty() { number } else { format!("{number} {}", figure.unit) }
 }
