@@ -373,11 +373,21 @@ impl Totals {
 /// What one worker has found.
 #[derive(Default)]
 struct Found {
-    /// Samples with their number.
-    samples: Vec<(usize, Sample)>,
+    /// Samples that follow each other in the data set, with the number of the first: what a worker has taken at once.
+    stretches: Vec<(usize, Vec<Sample>)>,
     totals: Totals,
     /// What ended its work, with the number of the first sample of the launch.
     error: Option<(usize, EvaluateError)>,
+}
+
+impl Found {
+    /// Adds a sample behind the latest, or begins a stretch with it.
+    fn add(&mut self, index: usize, sample: Sample) {
+        match self.stretches.last_mut() {
+            Some((first, stretch)) if *first + stretch.len() == index => stretch.push(sample),
+            _ => self.stretches.push((index, vec![sample])),
+        }
+    }
 }
 
 fn run_all<D: Device, P: Fn(usize) + Sync>(
@@ -391,11 +401,11 @@ fn run_all<D: Device, P: Fn(usize) + Sync>(
         let pool = pool.map_err(|error| EvaluateError::Threads(error.to_string()))?;
         pool.install(|| sessions.par_iter_mut().with_max_len(1).map(|session| work.run(session)).collect())
     };
-    let mut samples = Vec::with_capacity(work.dataset.len());
+    let mut stretches = Vec::new();
     let mut totals = Totals::default();
     let mut errors = Vec::new();
     for found in found {
-        samples.extend(found.samples);
+        stretches.extend(found.stretches);
         totals.add(found.totals.finished, &found.totals.counts);
         errors.extend(found.error);
     }
@@ -404,8 +414,11 @@ fn run_all<D: Device, P: Fn(usize) + Sync>(
     if let Some((_, error)) = errors.into_iter().min_by_key(|(sample, _)| *sample) {
         return Err(error);
     }
-    samples.sort_unstable_by_key(|(index, _)| *index);
-    Ok((samples.into_iter().map(|(_, sample)| sample).collect(), totals))
+    // Sorted by stretches, of which there are few: this is done by one thread while the others have nothing to do.
+    stretches.sort_unstable_by_key(|(first, _)| *first);
+    let mut samples = Vec::with_capacity(work.dataset.len());
+    stretches.into_iter().for_each(|(_, stretch)| samples.extend(stretch));
+    Ok((samples, totals))
 }
 
 impl<P: Fn(usize)> Work<'_, P> {
@@ -422,6 +435,7 @@ impl<P: Fn(usize)> Work<'_, P> {
             }
             let end = (first + launches * self.batch).min(self.dataset.len());
             let begin = Instant::now();
+            found.stretches.push((first, Vec::with_capacity(end - first)));
             for first in (first..end).step_by(self.batch) {
                 let last = (first + self.batch).min(end) - 1;
                 if let Err(error) = self.launch(session, first..=last, &mut found) {
@@ -462,7 +476,7 @@ impl<P: Fn(usize)> Work<'_, P> {
             let codes = run.outputs.into_iter().map(|output| output.codes).collect();
             // A result is of a sample that has been taken.
             let index = taken.borrow().get(sample).copied().unwrap_or_default();
-            found.samples.push((index, Sample { class, codes, finished: run.finished, recordings: Vec::new() }));
+            found.add(index, Sample { class, codes, finished: run.finished, recordings: Vec::new() });
             (self.progress)(self.done.fetch_add(1, Ordering::Relaxed) + 1);
         });
         match result {
@@ -519,7 +533,7 @@ impl<P: Fn(usize)> Work<'_, P> {
             }
             let codes = run.outputs.into_iter().map(|output| output.codes).collect();
             let recordings = if self.options.record { recordings } else { Vec::new() };
-            found.samples.push((index, Sample { class, codes, finished: run.finished, recordings }));
+            found.add(index, Sample { class, codes, finished: run.finished, recordings });
         }
         Ok(())
     }
