@@ -163,7 +163,7 @@ fn wrong_files_end_with_1() {
     let list = SpikeList { address: 0x400, sample_bytes: 4 * (STEPS + 1), base: 0, scale: 1 };
     listed.manifest.as_mut().unwrap().inputs[0].spikes = InputSpikes::List(list);
     listed.write(place.path("listed.elf")).unwrap();
-    let version = |bytes: &[u8]| bytes.windows(12).position(|window| window == b"\"version\":2,").unwrap();
+    let version = |bytes: &[u8]| bytes.windows(12).position(|window| window == b"\"version\":3,").unwrap();
     let mut old = whole.clone();
     old[version(&whole) + 10] = b'1';
     place.file("old.elf", &old);

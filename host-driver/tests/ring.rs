@@ -10,7 +10,7 @@ use fenn_host::card::Card;
 use fenn_host::dataset::{Dataset, Spike};
 use fenn_host::device::{Device, Limit, Meanwhile};
 use fenn_host::error::{DeviceError, EvaluateError, SampleError, SessionError};
-use fenn_host::evaluate::{Delivery, Options as Evaluate, WhyNot, evaluate};
+use fenn_host::evaluate::{Delivery, Evaluation, Options as Evaluate, Sample, WhyNot, evaluate};
 use fenn_host::session::{Run, Session, Streamed};
 use fenn_host::sim::Simulator;
 use fenn_host::transport::sim::{Options, SimulatedCard};
@@ -362,7 +362,12 @@ fn evaluations_are_the_same_streamed_or_not() {
         };
         let streamed = with(Evaluate::default());
         assert_eq!((streamed.delivery, streamed.jobs), (Delivery::Streamed, jobs));
-        assert_eq!((&streamed.samples, &streamed.score), (&launched.samples, &launched.score));
+        // A core's first runs take some cycles more, and which they are is chance.
+        let same = |of: &Evaluation| -> Vec<_> {
+            let one = |sample: &Sample| (sample.class, sample.codes.clone(), sample.finished.instructions);
+            of.samples.iter().map(one).collect()
+        };
+        assert_eq!((same(&streamed), &streamed.score), (same(&launched), &launched.score));
         assert!(streamed.launches.instructions >= 29 * STREAMED_RUN);
         for (options, why) in [
             (Evaluate { batch: Some(2), ..Evaluate::default() }, WhyNot::Batch),
