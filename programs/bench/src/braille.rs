@@ -154,7 +154,7 @@ fn network(
 
     let mut session = run::session(&image)?;
     let launch = session.run(data.spikes(0), fenn_host::device::Limit::default())?;
-    let class = launch.outputs.first().map_or(0, fenn_host::session::readout::Result::class);
+    let class = run::class(&launch)?;
     // The hidden population is the one that is no output.
     let manifest = session.manifest();
     let output = |name: &str| manifest.outputs.iter().any(|output| output.name == name);

@@ -5,8 +5,8 @@ use std::path::Path;
 use fenn_compiler::backend::{CompileError, Compiled, Options, compile};
 use fenn_compiler::description;
 use fenn_compiler::network::Network;
-use fenn_host::session::Session;
 use fenn_host::session::array::Array;
+use fenn_host::session::{Run, Session};
 use fenn_host::sim::Simulator;
 use fenn_isa::image::Image;
 use fenn_isa::timing::FENN;
@@ -53,6 +53,15 @@ pub fn compiled_large(network: &Network, options: &Options) -> Result<Compiled, 
 pub fn session(image: &Image) -> Result<Session<Simulator>, Failure> {
     let options = fenn_iss::Options { profile: FENN, ..fenn_iss::Options::default() };
     Ok(Session::open(Simulator::with_options(image.config, options)?, image)?)
+}
+
+/// The class that a run gives: its first output's.
+///
+/// # Errors
+/// The network has no output, and so gives none.
+pub fn class(run: &Run) -> Result<u32, Failure> {
+    let output = run.outputs.first().ok_or("the network has no output, and so gives no class; add an [[output]]")?;
+    Ok(output.class())
 }
 
 /// Which neurons spiked in each step, in rising order; nothing of an array of numbers.

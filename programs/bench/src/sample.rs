@@ -62,6 +62,6 @@ pub fn run(image: &Image, spikes: &[Spike]) -> Result<Sample, Failure> {
         Array::Values(values) => Some(values),
         Array::Spikes(_) => None,
     });
-    let class = run.outputs.first().map_or(0, fenn_host::session::readout::Result::class) as usize;
+    let class = crate::run::class(&run)? as usize;
     Ok(Sample { class, finished: run.finished, spikes, output })
 }

@@ -307,7 +307,8 @@ fn compared(
         }
     }
     let samples = test.len();
-    let distance = (fixed - float).abs();
+    // To the hundredth, which is finer than a sample: percentages are not exact in binary.
+    let distance = (100.0 * (fixed - float)).round().abs() / 100.0;
     Ok(vec![
         Line::new(Figure::new(
             "exported file: samples with another class in the NIR reference",

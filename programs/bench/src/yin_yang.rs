@@ -1,6 +1,8 @@
 //! Yin-Yang with EventProp: gradients against finite differences, learned delays against none, and the trained networks on
 //! the simulator.
 
+use std::path::Path;
+
 use fenn_compiler::backend;
 use fenn_host::dataset::Spike;
 use fenn_host::device::Limit;
@@ -89,11 +91,17 @@ fn run(options: &Options<'_>) -> Result<Outcome, Failure> {
 
     (options.progress)("running in 16 bits", 0.9);
     let with = with.into_iter().next().ok_or("there is a seed")?;
-    let shipped = Deployed::read(&root().join("programs/yin-yang/delays"))?;
-    outcome.lines.extend(in_16_bits("shipped, steps of 0.5 ms", &shipped, options)?);
-    for (name, trained) in [("learned delays", with), ("60 hidden", larger)] {
+    let folder = root().join("programs/yin-yang/delays");
+    let shipped = Deployed::read(&folder)?;
+    outcome.lines.extend(in_16_bits("shipped, steps of 0.5 ms", &shipped, &folder, options)?);
+    let small = Recipe { epochs, ..Recipe::new(first, HIDDEN, model, loss).with_delays() };
+    let large = Recipe { epochs, ..Recipe::new(first, LARGER, model, loss) };
+    for (name, recipe, trained) in [("learned delays", small, with), ("60 hidden", large, larger)] {
+        let folder = options.out.join(name.replace(' ', "-"));
+        let log = trained.log(&recipe);
         let deployed = Deployed { model, loss, network: trained.network };
-        outcome.lines.extend(in_16_bits(name, &deployed, options)?);
+        deployed.write(&folder, &log)?;
+        outcome.lines.extend(in_16_bits(name, &deployed, &folder, options)?);
     }
 
     let series = |of: fn(&Epoch) -> f64| -> Vec<Series> {
@@ -168,12 +176,11 @@ fn row(checked: &Checked) -> Vec<String> {
     ]
 }
 
-/// Compiles a network, runs the test split on the simulator, and compares with the float run.
-fn in_16_bits(name: &str, deployed: &Deployed, options: &Options<'_>) -> Result<[Line; 3], Failure> {
-    let folder = options.out.join(name.replace(' ', "-").replace([',', '.'], ""));
-    deployed.write(&folder, "{}\n")?;
-    let text = deployed.description()?;
-    let network = run::described(&text, "network.toml", &folder, None)?;
+/// Compiles the network that `folder` holds, runs the test split on the simulator, and compares with the float run.
+fn in_16_bits(name: &str, deployed: &Deployed, folder: &Path, options: &Options<'_>) -> Result<[Line; 3], Failure> {
+    let description = folder.join("network.toml");
+    let text = std::fs::read_to_string(&description).map_err(|error| format!("{}: {error}", description.display()))?;
+    let network = run::described(&text, "network.toml", folder, None)?;
     let image = run::compiled(&network, &backend::Options::default())?.image;
     let mut session = run::session(&image)?;
     let samples = encoded(Split::Test, &deployed.model);
@@ -181,7 +188,7 @@ fn in_16_bits(name: &str, deployed: &Deployed, options: &Options<'_>) -> Result<
     for (inputs, class) in &samples {
         let spikes: Vec<Spike> = inputs.iter().zip(0u32..).map(|(step, unit)| Spike { step: *step, unit }).collect();
         let launch = session.run(&spikes, Limit::default())?;
-        let given = launch.outputs.first().map_or(0, fenn_host::session::readout::Result::class);
+        let given = run::class(&launch)?;
         correct += usize::from(given as usize == *class);
         cycles += launch.finished.cycles;
     }

@@ -1,29 +1,16 @@
 //! The programs `shd`, `spyx-quickstart` and `host-scaling` at the size for tests.
 
-use fenn_bench::program::{Options, Outcome, Program};
 use fenn_bench::{host_scaling, shd, spyx_quickstart};
-use fenn_testbench::shared::{data, root};
+use fenn_testbench::shared::data;
 
-fn outcome(program: &Program, data: Option<std::path::PathBuf>) -> Outcome {
-    let out = tempfile::tempdir().unwrap();
-    let options = Options { seed: None, jobs: 2, small: true, out: out.path(), data, progress: &|_, _| () };
-    (program.run)(&options).unwrap()
-}
-
-fn value(outcome: &Outcome, name: &str) -> f64 {
-    let line = outcome.lines.iter().find(|line| line.figure.name == name);
-    line.unwrap_or_else(|| panic!("no figure `{name}`")).figure.value.unwrap()
-}
+mod support;
+use support::{check, small, value};
 
 #[test]
 fn spoken_digits() {
-    if data("shd").is_none() {
-        return;
-    }
-    let outcome = outcome(&shd::PROGRAM, Some(root().join("../shared/data")));
-    for line in &outcome.lines {
-        assert!(line.figure.ok(), "{}", line.figure);
-    }
+    let out = tempfile::tempdir().unwrap();
+    let Some(outcome) = small(&shd::PROGRAM, None, out.path()) else { return };
+    check(&shd::PROGRAM, &outcome);
     assert_eq!(value(&outcome, "without delays: class"), 18.0);
     assert!(outcome.page(&shd::PROGRAM).contains("Jetson Orin Nano, GPU"));
 }
@@ -31,7 +18,8 @@ fn spoken_digits() {
 #[test]
 fn the_quick_start_of_spyx() {
     let there = data("nir/lif").is_some();
-    let outcome = outcome(&spyx_quickstart::PROGRAM, there.then(|| root().join("../shared/data")));
+    let out = tempfile::tempdir().unwrap();
+    let outcome = small(&spyx_quickstart::PROGRAM, None, out.path()).unwrap();
     for line in outcome.lines.iter().filter(|line| there || line.figure.value.is_some()) {
         assert!(line.figure.ok(), "{}", line.figure);
     }
@@ -40,7 +28,8 @@ fn the_quick_start_of_spyx() {
 
 #[test]
 fn two_workers_find_what_one_finds() {
-    let outcome = outcome(&host_scaling::PROGRAM, data("shd").map(|_| root().join("../shared/data")));
+    let out = tempfile::tempdir().unwrap();
+    let outcome = small(&host_scaling::PROGRAM, None, out.path()).unwrap();
     assert_eq!(value(&outcome, "short runs: samples that differ"), 0.0);
     assert!(outcome.lines.iter().all(|line| line.figure.ok() || !line.figure.name.contains("differ")));
 }

@@ -120,7 +120,6 @@ fn training_begins_as_the_log_says() {
 }
 
 #[test]
-#[ignore = "trains for some seconds; run with `cargo test --release -p fenn-yin-yang -- --ignored`"]
 fn training_reproduces_the_committed_folder() {
     let recipe = recipe(committed().model, 30);
     let trained: Trained = train(&recipe, |_| {}).unwrap();

@@ -4,7 +4,6 @@ use fenn_compiler::backend;
 use fenn_compiler::network::{Quantity, Recording, Window};
 use fenn_host::dataset::Spike;
 use fenn_host::device::{Finished, Limit};
-use fenn_host::session::readout::Result as Readout;
 use fenn_isa::memory::MachineConfig;
 use fenn_testbench::figure::{Figure, Gate};
 use fenn_testbench::shared::root;
@@ -165,7 +164,7 @@ fn one(rounding: &str, folded: bool, inputs: &[Vec<u32>]) -> Result<Run, Failure
     let recorded = compiled(&network, &backend::Options { config, ..backend::Options::default() })?;
     let mut session = session(&recorded.image)?;
     let again = session.run(&spikes, Limit::default())?;
-    let class = run.outputs.first().map_or(0, Readout::class) as usize;
+    let class = crate::run::class(&run)? as usize;
     if run.outputs != again.outputs {
         return Err("the network that is recorded gives other outputs".into());
     }

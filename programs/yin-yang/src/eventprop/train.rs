@@ -160,7 +160,7 @@ impl Trained {
     /// The recipe and what each epoch came to, as JSON with a line for each epoch.
     pub fn log(&self, recipe: &Recipe) -> String {
         // Numbers and names only: there is nothing that JSON could not hold.
-        let json = |value: serde_json::Result<String>| value.unwrap_or_default();
+        let json = |value: serde_json::Result<String>| value.expect("numbers and names are JSON");
         let epochs: Vec<String> = self.epochs.iter().map(|epoch| json(serde_json::to_string(epoch))).collect();
         let recipe = json(serde_json::to_string(recipe));
         format!("{{\"recipe\": {recipe},\n\"chosen\": {},\n\"epochs\": [\n{}\n]}}\n", self.chosen, epochs.join(",\n"))
